@@ -1,0 +1,1 @@
+//! A stand-in for Cloudflare and Contabo, faithful on the wire.
