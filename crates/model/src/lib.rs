@@ -3,5 +3,20 @@
 //! Everything here is a value or a function of values. There is no I/O, no clock, no randomness and no `async`:
 //! time and random numbers come in as arguments, so that each rule can be tested by listing its cases.
 //! The only traits are the seams ([`seam`]) that let the other crates be run under simulated time and from a seed.
+//!
+//! Where to start: [`environment`] and [`vm`] are the two things that live, [`intent`] is the ledger that makes
+//! external writes safe to repeat, [`record`] says which DNS records are ours.
 
+pub mod environment;
+pub mod event;
+pub mod failure;
+pub mod id;
+pub mod intent;
+pub mod name;
+pub mod record;
 pub mod seam;
+pub mod user;
+pub mod vm;
+mod word;
+
+pub use word::UnknownWord;
