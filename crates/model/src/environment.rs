@@ -33,6 +33,8 @@ words! {
         AssignVm = "assign_vm",
         /// Buy a VM, or find out what came of an order.
         OrderVm = "order_vm",
+        /// Give the VM of the pool its environment's display name.
+        NameVm = "name_vm",
         /// Install a VM of the pool anew with the owner's user data.
         InstallVm = "install_vm",
         /// Wait until the VM has an address and runs.

@@ -5,14 +5,18 @@
 //! The only traits are the seams ([`seam`]) that let the other crates be run under simulated time and from a seed.
 //!
 //! Where to start: [`environment`] and [`vm`] are the two things that live, [`intent`] is the ledger that makes
-//! external writes safe to repeat, [`record`] says which DNS records are ours.
+//! external writes safe to repeat, [`record`] says which DNS records are ours. [`lifecycle`] decides what is done next
+//! for an environment, [`pool`] for a VM that no environment has.
 
 pub mod environment;
 pub mod event;
 pub mod failure;
 pub mod id;
 pub mod intent;
+pub mod lifecycle;
 pub mod name;
+pub mod policy;
+pub mod pool;
 pub mod record;
 pub mod seam;
 pub mod user;

@@ -32,6 +32,8 @@ words! {
 words! {
     /// What the VM reconciler does next.
     VmStep, "VM step" {
+        /// Give it the pool's display name.
+        Name = "name",
         /// Ask the provider to install it anew.
         Wipe = "wipe",
         /// Wait until the installation has run.
@@ -82,6 +84,32 @@ words! {
     }
 }
 
+/// An instance as the provider shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenInstance {
+    /// The provider's instance number.
+    pub id: VmId,
+    /// Its display name; empty where it has none.
+    pub display_name: String,
+    /// Its status.
+    pub status: InstanceStatus,
+    /// Its public address, once the provider has given it one.
+    pub address: Option<Ipv4Addr>,
+    /// The provider's product; empty where it is not told.
+    pub product: String,
+    /// The provider's region; empty where it is not told.
+    pub region: String,
+    /// The last day of its contract, if it is cancelled.
+    pub cancel_date: Option<Date>,
+    /// The provider's own words about an error.
+    pub error_message: Option<String>,
+}
+
+/// The display name of a VM in the pool. No slug has a dot, so that no environment's VM is called so.
+pub fn pool_display_name(id: VmId) -> String {
+    format!("{DISPLAY_NAME_PREFIX}pool.{id}")
+}
+
 /// One VM as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vm {
@@ -101,6 +129,8 @@ pub struct Vm {
     pub step: VmStep,
     /// Whose it is, while assigned.
     pub environment_id: Option<EnvironmentId>,
+    /// The environment it was bought for, if it was bought for one.
+    pub bought_for: Option<EnvironmentId>,
     /// Not to be assigned before: the old name may live in caches until then (promise 4).
     pub assignable_at: Option<Timestamp>,
     /// When it was last known to be wiped and reachable.
