@@ -185,8 +185,7 @@ impl Engine {
         abandon_order: bool,
         actor: &UserName,
     ) -> Result<Environment, RequestError> {
-        let environment =
-            self.store.environment(id).await?.ok_or_else(|| RequestError::NotFound(id.to_string()))?;
+        let environment = self.store.environment(id).await?.ok_or_else(|| RequestError::NotFound(id.to_string()))?;
         let query = IntentQuery { environment: Some(id), only_open: true, ..IntentQuery::default() };
         let open_intents = self.store.intents(query).await?;
         let situation = Situation { environment: &environment, vm: None, open_intents: &open_intents };
