@@ -19,6 +19,7 @@ pub mod policy;
 pub mod pool;
 pub mod record;
 pub mod seam;
+pub mod slug;
 pub mod user;
 pub mod vm;
 mod word;
