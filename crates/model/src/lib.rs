@@ -21,6 +21,7 @@ pub mod record;
 pub mod seam;
 pub mod slug;
 pub mod user;
+pub mod user_data;
 pub mod vm;
 mod word;
 
