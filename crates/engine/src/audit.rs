@@ -34,6 +34,10 @@ pub struct AuditReport {
     pub records: usize,
     /// Instances at the provider, foreign ones included.
     pub instances: usize,
+    /// Records that are not ours.
+    pub foreign_records: usize,
+    /// Instances that are not ours.
+    pub foreign_vms: usize,
     /// What is not as it should be.
     pub findings: Vec<Finding>,
 }
@@ -47,7 +51,7 @@ impl Engine {
         let vms = self.store.vms(false).await?;
         let open_intents = self.store.intents(IntentQuery { only_open: true, ..IntentQuery::default() }).await?;
         let now = self.clock.now();
-        let findings = audit::compare(&World {
+        let compared = audit::compare(&World {
             environments: &environments,
             vms: &vms,
             open_intents: &open_intents,
@@ -56,6 +60,7 @@ impl Engine {
             zone: &self.settings.zone,
             installation: self.settings.installation,
             now,
+            grace: self.settings.policy.order_grace,
         });
         Ok(AuditReport {
             at: now,
@@ -63,7 +68,9 @@ impl Engine {
             vms: vms.len(),
             records: records.len(),
             instances: instances.len(),
-            findings,
+            foreign_records: compared.foreign_records,
+            foreign_vms: compared.foreign_vms,
+            findings: compared.findings,
         })
     }
 
@@ -82,7 +89,7 @@ impl Engine {
     }
 
     async fn instances(&self) -> Result<Vec<alfred_model::vm::SeenInstance>, ProviderError> {
-        let instances = self.contabo.instances(&InstanceFilter::default()).await?;
-        Ok(instances.into_iter().map(|instance| instance.seen()).collect())
+        let instances = self.contabo.instances(&InstanceFilter::all()).await?;
+        Ok(instances.into_iter().map(|instance| crate::effects::seen(instance)).collect())
     }
 }

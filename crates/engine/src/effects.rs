@@ -9,9 +9,10 @@ use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{Report, ServerSays};
 use alfred_model::record::{DesiredRecord, OwnershipMark};
 use alfred_model::user_data::UserData;
-use alfred_model::vm::{SeenInstance, Vm, pool_display_name};
+use alfred_model::vm::{InstanceStatus, SeenInstance, Vm, pool_display_name};
 use alfred_providers::authority::AnswerState;
-use alfred_providers::contabo::{OrderRequest, ReinstallRequest, RequestId};
+use alfred_providers::contabo::{Instance, OrderRequest, ReinstallRequest, RequestId};
+use alfred_providers::secret;
 
 use crate::Engine;
 use crate::writer::Change;
@@ -21,6 +22,20 @@ pub(crate) fn request_id(intent: Option<&Intent>) -> Result<RequestId, Failure> 
     intent.and_then(|intent| RequestId::new(intent.request_id)).ok_or_else(|| {
         Failure::definite("the intent has no request id of version 4: this row was not written by alfred")
     })
+}
+
+/// An instance as the decisions see it.
+pub(crate) fn seen(instance: Instance) -> SeenInstance {
+    SeenInstance {
+        id: instance.id,
+        display_name: instance.display_name.unwrap_or_default(),
+        status: instance.status,
+        address: instance.address,
+        product: instance.product.unwrap_or_default(),
+        region: instance.region.unwrap_or_default(),
+        cancel_date: instance.cancel_date,
+        error_message: instance.error_message,
+    }
 }
 
 impl Engine {
@@ -34,7 +49,7 @@ impl Engine {
             Ok(instance) => Report::Ordered(SeenInstance {
                 id: instance.id,
                 display_name: request.display_name,
-                status: instance.status,
+                status: InstanceStatus::Provisioning,
                 address: None,
                 product: self.settings.product.clone(),
                 region: self.settings.region.clone(),
@@ -52,8 +67,11 @@ impl Engine {
             product: self.settings.product.clone(),
             region: self.settings.region.clone(),
             image: self.settings.image.clone(),
-            period_months: 1,
-            user_data: Some(self.environment_user_data(environment, intent)?),
+            period: 1,
+            ssh_keys: Vec::new(),
+            root_password: None,
+            user_data: Some(secret::UserData::new(&self.environment_user_data(environment, intent)?)),
+            default_user: None,
         })
     }
 
@@ -67,7 +85,13 @@ impl Engine {
         user_data: Result<String, Failure>,
         intent: Option<&Intent>,
     ) -> Result<(), Failure> {
-        let request = ReinstallRequest { image: self.settings.image.clone(), user_data: Some(user_data?) };
+        let request = ReinstallRequest {
+            image: self.settings.image.clone(),
+            ssh_keys: Vec::new(),
+            root_password: None,
+            user_data: Some(secret::UserData::new(&user_data?)),
+            default_user: None,
+        };
         self.contabo.reinstall(request_id(intent)?, id, &request).await.map_err(|error| error.failure())
     }
 
@@ -77,7 +101,7 @@ impl Engine {
         if seen.is_some_and(|instance| instance.cancel_date.is_some()) {
             return Ok(());
         }
-        self.contabo.cancel(request_id(intent)?, id).await.map_err(|error| error.failure())
+        self.contabo.cancel(request_id(intent)?, id).await.map(|_| ()).map_err(|error| error.failure())
     }
 
     pub(crate) async fn observe(&self, id: VmId) -> Result<Option<SeenInstance>, Failure> {
@@ -94,6 +118,7 @@ impl Engine {
             fqdn: Some(environment.domain.clone()),
             setup: environment.setup.clone(),
             call_home_url: self.call_home_url(intent),
+            open_ports: vec![self.settings.readiness_port],
         };
         data.render().map_err(|error| Failure::definite(error.to_string()))
     }
@@ -104,6 +129,7 @@ impl Engine {
             fqdn: None,
             setup: Setup::default(),
             call_home_url: self.call_home_url(intent),
+            open_ports: vec![self.settings.readiness_port],
         };
         data.render().map_err(|error| Failure::definite(error.to_string()))
     }

@@ -7,12 +7,12 @@ use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::Report;
 use alfred_model::vm::SeenInstance;
-use alfred_providers::contabo::{AuditFilter, InstanceFilter};
+use alfred_providers::contabo::{AuditAction, AuditFilter, InstanceFilter};
 use alfred_store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Engine;
-use crate::effects::request_id;
+use crate::effects::{request_id, seen};
 
 /// The provider's clock may differ from ours by so much.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
@@ -40,7 +40,7 @@ impl Engine {
         let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
         let mut created: Vec<VmId> = audits
             .into_iter()
-            .filter(|audit| audit.action == "CREATED" && audit.request_id == Some(intent.request_id))
+            .filter(|audit| audit.action == AuditAction::Created && audit.request_id == Some(intent.request_id))
             .filter_map(|audit| audit.instance_id)
             .filter(|id| id.0 > 0)
             .collect();
@@ -55,7 +55,7 @@ impl Engine {
             Err(error) => Report::ReadFailed(error.failure()),
             Ok(None) => Report::OrderNotFound { matches: 0 },
             Ok(Some(instance)) => {
-                let seen = instance.seen();
+                let seen = seen(instance);
                 if seen.display_name == environment.vm_display_name() {
                     Report::OrderFound(seen)
                 } else {
@@ -69,7 +69,7 @@ impl Engine {
     /// order.
     async fn find_by_name(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
         let name = environment.vm_display_name();
-        let filter = InstanceFilter { display_name: Some(name.clone()), ..InstanceFilter::default() };
+        let filter = InstanceFilter::display_name(&name);
         let instances = match self.contabo.instances(&filter).await {
             Ok(instances) => instances,
             Err(error) => return Ok(Report::ReadFailed(error.failure())),
@@ -79,7 +79,7 @@ impl Engine {
             let recent = instance.created_at.is_none_or(|created| {
                 created >= intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)
             });
-            let seen = instance.seen();
+            let seen = seen(instance);
             if recent && seen.display_name == name && self.store.vm(seen.id).await?.is_none() {
                 matches.push(seen);
             }

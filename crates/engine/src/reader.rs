@@ -10,6 +10,7 @@ use alfred_model::vm::SeenInstance;
 use alfred_providers::contabo::{Contabo, InstanceFilter};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::effects::seen;
 use crate::gather::gather;
 
 /// Reads that arrive within this time share a call.
@@ -60,13 +61,12 @@ async fn read_all(contabo: Arc<Contabo>, mut receiver: mpsc::UnboundedReceiver<A
         let mut ids: Vec<VmId> = asks.iter().map(|ask| ask.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let filter = InstanceFilter { ids, ..InstanceFilter::default() };
+        let filter = InstanceFilter { ids: Some(ids), ..InstanceFilter::default() };
         let result = contabo.instances(&filter).await.map_err(|error| error.failure());
-        let seen: Result<HashMap<VmId, SeenInstance>, Failure> = result.map(|instances| {
-            instances.into_iter().map(|instance| instance.seen()).map(|seen| (seen.id, seen)).collect()
-        });
+        let shown: Result<HashMap<VmId, SeenInstance>, Failure> =
+            result.map(|instances| instances.into_iter().map(seen).map(|seen| (seen.id, seen)).collect());
         for ask in asks {
-            let answer = seen.as_ref().map(|seen| seen.get(&ask.id).cloned()).map_err(Clone::clone);
+            let answer = shown.as_ref().map(|shown| shown.get(&ask.id).cloned()).map_err(Clone::clone);
             // An asker that has gone away does not need the answer.
             let _ = ask.answer.send(answer);
         }

@@ -110,7 +110,8 @@ impl Engine {
         for _ in 0..request.count {
             let slug = match &request.slug {
                 Some(slug) => slug.clone(),
-                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug)),
+                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug))
+                    .ok_or(RequestError::NoSlug)?,
             };
             slugs.insert(slug.clone());
             let environment = self.new_environment(request, slug, now)?;

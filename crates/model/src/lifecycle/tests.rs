@@ -250,11 +250,8 @@ impl World {
     }
 
     fn check(&self) {
-        let open_orders = self
-            .intents
-            .iter()
-            .filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome.is_open())
-            .count();
+        let open_orders =
+            self.intents.iter().filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome.is_open()).count();
         assert!(open_orders <= 1, "two orders are open: {:#?}", self.history);
         let unknown = self.bought.iter().filter(|id| !self.rows_of_vms.contains(id)).count();
         assert!(unknown <= open_orders, "a paid VM is known to no row and no order: {:#?}", self.history);
