@@ -32,8 +32,8 @@ pub struct Changes {
     pub intents: Vec<Intent>,
     /// Events to add; their sequence is given by the store.
     pub events: Vec<Event>,
-    /// VMs that have come to rest: environments that have one of them and are in step `release_vm` become due (their
-    /// `wake_at` becomes their `updated_at` if it is later); their version stays.
+    /// VMs that have come to rest: environments that have one of them and are in step `release_vm` become due at once
+    /// (their `wake_at` becomes their `step_since`); their version stays.
     pub wake: Vec<VmId>,
 }
 
