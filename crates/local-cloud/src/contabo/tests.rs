@@ -3,6 +3,7 @@
 mod account;
 mod audits;
 mod cancel;
+mod fuzz;
 mod gateway;
 mod lists;
 mod machines;
