@@ -5,6 +5,7 @@ mod audits;
 mod cancel;
 mod fuzz;
 mod gateway;
+mod life;
 mod lists;
 mod machines;
 mod orders;
