@@ -151,7 +151,10 @@ impl Engine {
         Ok(match action {
             Action::Rest | Action::BeginDeletion => Report::Nothing,
             Action::AwaitRelease => {
-                if let Some(vm_id) = environment.vm_id {
+                // The VM in hand may have news that the store has not: they go first.
+                let vm_id = environment.vm_id;
+                self.write(work, Lease::Keep).await?;
+                if let Some(vm_id) = vm_id {
                     work.vm = self.store.vm(vm_id).await?;
                 }
                 Report::Nothing

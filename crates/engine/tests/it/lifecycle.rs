@@ -6,6 +6,7 @@ use alfred_model::environment::{Setup, Status};
 use alfred_model::vm::VmState;
 
 use crate::promises;
+use crate::view;
 use crate::world::{World, request};
 
 const LONG: Duration = Duration::from_secs(600);
@@ -28,7 +29,7 @@ async fn an_environment_is_made_works_and_leaves_its_vm_in_the_pool() {
     let vms = world.store.vms(false).await.unwrap();
     assert_eq!(vms.len(), 1);
     assert_eq!(vms[0].state, VmState::Ready);
-    assert!(vms[0].assignable_at.unwrap() > vms[0].wiped_at.unwrap(), "the VM rests until the name is forgotten");
+    assert!(vms[0].assignable_at.unwrap() > vms[0].wiped_at.unwrap(), "the VM rests until the name is forgotten: {vms:#?}");
     let report = process.engine.audit().await.unwrap();
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }
@@ -68,7 +69,7 @@ async fn a_vm_of_the_pool_gets_its_owner_s_keys_by_an_installation() {
     promises::hold(&world).await;
     let second = world.environment(second.id).await;
     assert_eq!(second.status, Status::Active, "{second:#?}");
-    let data = world.cloud.contabo().user_data(second.vm_id.unwrap().0).unwrap();
+    let data = view::user_data(&world.cloud, second.vm_id.unwrap().0).await;
     assert!(data.contains(key) && data.contains(second.slug.as_str()), "{data}");
 }
 

@@ -4,4 +4,5 @@ mod faults;
 mod lifecycle;
 mod many;
 mod promises;
+mod view;
 mod world;

@@ -9,10 +9,11 @@ use alfred_model::record::OwnershipMark;
 use alfred_model::vm::{DISPLAY_NAME_PREFIX, VmState};
 use alfred_store::{EnvironmentQuery, IntentQuery};
 
+use crate::view;
 use crate::world::{READINESS_PORT, World};
 
 /// Checks everything that must hold whenever nothing moves. Panics with the promise's number.
-pub async fn hold(world: &World) {
+pub(crate) async fn hold(world: &World) {
     let environments = world
         .store
         .environments(EnvironmentQuery { include_deleted: true, ..EnvironmentQuery::default() })
@@ -20,11 +21,11 @@ pub async fn hold(world: &World) {
         .expect("the store answers");
     let vms = world.store.vms(true).await.expect("the store answers");
     let intents = world.store.intents(IntentQuery::default()).await.expect("the store answers");
-    let instances = world.cloud.contabo().instances();
-    let records = world.cloud.cloudflare().records();
+    let machines = view::machines(&world.cloud).await;
+    let records = view::records(&world.cloud);
 
     let rows: HashMap<i64, _> = vms.iter().map(|vm| (vm.id.0, vm)).collect();
-    for instance in instances.iter().filter(|instance| instance.display_name.starts_with(DISPLAY_NAME_PREFIX)) {
+    for instance in machines.iter().filter(|instance| instance.display_name.starts_with(DISPLAY_NAME_PREFIX)) {
         let ordered = intents.iter().any(|intent| {
             intent.kind == IntentKind::OrderVm
                 && matches!(intent.outcome, Outcome::Open | Outcome::Unknown | Outcome::Abandoned)
@@ -52,21 +53,23 @@ pub async fn hold(world: &World) {
         assert_eq!(vm.address.map(|address| address.to_string()), Some(record.content.clone()), "promise 4: `{name}`");
     }
 
-    let mut bought: HashMap<&str, usize> = HashMap::new();
-    for intent in intents.iter().filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome == Outcome::Done)
-    {
-        *bought.entry(intent.subject.as_str()).or_default() += 1;
+    let mut bought: HashMap<_, usize> = HashMap::new();
+    for environment in vms.iter().filter_map(|vm| vm.bought_for) {
+        *bought.entry(environment).or_default() += 1;
     }
-    let orders = world.cloud.contabo().orders_carried_out();
-    for (name, count) in orders {
-        let known = bought.get(name.as_str()).copied().unwrap_or(0);
-        let open = intents
+    for (environment, count) in bought {
+        let given_up = intents
             .iter()
-            .filter(|intent| intent.kind == IntentKind::OrderVm && intent.subject == name)
-            .filter(|intent| matches!(intent.outcome, Outcome::Open | Outcome::Unknown | Outcome::Abandoned))
+            .filter(|intent| intent.kind == IntentKind::OrderVm && intent.environment_id == Some(environment))
+            .filter(|intent| matches!(intent.outcome, Outcome::Rejected | Outcome::Abandoned))
             .count();
-        assert!(count <= known + open, "promise 5: {count} VMs were bought as `{name}`, {known} are known");
+        assert!(count <= 1 + given_up, "promise 5: {count} VMs were bought for one environment");
     }
+    let unknown = machines.iter().filter(|machine| machine.display_name.starts_with(DISPLAY_NAME_PREFIX));
+    let unknown = unknown.filter(|machine| !rows.contains_key(&machine.id)).count();
+    let open = intents.iter().filter(|intent| intent.kind == IntentKind::OrderVm);
+    let open = open.filter(|intent| matches!(intent.outcome, Outcome::Open | Outcome::Unknown | Outcome::Abandoned));
+    assert!(unknown <= open.count(), "promise 5: {unknown} VMs were bought without an order");
 
     let mut assigned = HashSet::new();
     for vm in vms.iter().filter(|vm| vm.state == VmState::Assigned) {

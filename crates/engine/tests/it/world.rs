@@ -15,8 +15,10 @@ use alfred_providers::authority::{AnswerState, Authority, AuthorityError, Server
 use alfred_providers::budget::Budget;
 use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions};
 use alfred_providers::contabo::{Contabo, ContaboOptions};
+use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::Reach;
-use alfred_providers::{BaseUrl, CallCounts, Transport, TransportError, secret};
+use alfred_providers::transport::{Transport, TransportError};
+use alfred_providers::{BaseUrl, secret};
 use alfred_store::{EnvironmentQuery, MemoryStore, Store};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,12 +26,13 @@ use hickory_proto::rr::RecordType;
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
-pub const READINESS_PORT: u16 = 2222;
+pub(crate) const READINESS_PORT: u16 = 2222;
 
 /// Simulated time: it stands still while there is something to do and jumps while everybody waits.
-pub struct SimulatedClock {
+pub(crate) struct SimulatedClock {
     start: tokio::time::Instant,
 }
 
@@ -40,7 +43,7 @@ impl Clock for SimulatedClock {
     }
 }
 
-pub struct SeededRandom(Mutex<StdRng>);
+pub(crate) struct SeededRandom(Mutex<StdRng>);
 
 impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
@@ -49,8 +52,8 @@ impl Random for SeededRandom {
 }
 
 /// The real clients' transport, answered by the local cloud's router.
-pub struct Wire {
-    pub cloud: LocalCloud,
+pub(crate) struct Wire {
+    pub(crate) cloud: LocalCloud,
 }
 
 #[async_trait]
@@ -86,21 +89,21 @@ impl Reach for Direct {
     }
 }
 
-pub struct World {
-    pub cloud: LocalCloud,
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
-    pub random: Arc<dyn Random>,
-    pub policy: Policy,
-    pub counts: CallCounts,
-    pub installation: InstallationId,
+pub(crate) struct World {
+    pub(crate) cloud: LocalCloud,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) policy: Policy,
+    pub(crate) counts: CallCounts,
+    pub(crate) installation: InstallationId,
     budget: Arc<Budget>,
     workers: std::sync::atomic::AtomicU32,
 }
 
 /// A running engine; it is gone, as after SIGKILL, when it is dropped.
-pub struct Process {
-    pub engine: Arc<Engine>,
+pub(crate) struct Process {
+    pub(crate) engine: Arc<Engine>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -111,11 +114,11 @@ impl Drop for Process {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(seed, Options { contabo: local_contabo::Options::demo(), ..Options::default() })
     }
 
-    pub fn with(seed: u64, mut options: Options) -> Self {
+    pub(crate) fn with(seed: u64, mut options: Options) -> Self {
         options.contabo.readiness_port = READINESS_PORT;
         let clock: Arc<dyn Clock> = Arc::new(SimulatedClock { start: tokio::time::Instant::now() });
         let random: Arc<dyn Random> = Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed))));
@@ -135,7 +138,7 @@ impl World {
     }
 
     /// Starts an engine on this world's store and cloud.
-    pub fn start(&self) -> Process {
+    pub(crate) fn start(&self) -> Process {
         let wire: Arc<dyn Transport> = Arc::new(Wire { cloud: self.cloud.clone() });
         let base = |path: &str| BaseUrl::parse(&format!("http://127.0.0.1:1{path}")).expect("a base address");
         let cloudflare = Cloudflare::new(
@@ -156,9 +159,9 @@ impl World {
                 base: base(""),
                 auth_url: base("/auth/realms/contabo/protocol/openid-connect/token"),
                 client_id: credentials.client_id,
-                client_secret: secret::ClientSecret::new(&credentials.client_secret),
+                client_secret: secret::ClientSecret::new(credentials.client_secret.expose_secret()),
                 user: credentials.user,
-                password: secret::ApiPassword::new(&credentials.password),
+                password: secret::ApiPassword::new(credentials.password.expose_secret()),
                 page_size: 100,
             },
             Arc::clone(&self.clock),
@@ -196,12 +199,12 @@ impl World {
     }
 
     /// Asks for environments as `alice`.
-    pub async fn create(&self, process: &Process, count: u32) -> Vec<Environment> {
+    pub(crate) async fn create(&self, process: &Process, count: u32) -> Vec<Environment> {
         process.engine.create(request(count)).await.expect("the request is good")
     }
 
     /// Waits until no environment moves any more, in simulated time; whether that came to pass.
-    pub async fn settle(&self, limit: Duration) -> bool {
+    pub(crate) async fn settle(&self, limit: Duration) -> bool {
         let end = tokio::time::Instant::now() + limit;
         loop {
             let all = self.store.environments(EnvironmentQuery::default()).await.expect("the store answers");
@@ -220,18 +223,18 @@ impl World {
         }
     }
 
-    pub async fn environment(&self, id: alfred_model::id::EnvironmentId) -> Environment {
+    pub(crate) async fn environment(&self, id: alfred_model::id::EnvironmentId) -> Environment {
         self.store.environment(id).await.expect("the store answers").expect("a row is never removed")
     }
 
-    pub async fn with_status(&self, status: Status) -> Vec<Environment> {
+    pub(crate) async fn with_status(&self, status: Status) -> Vec<Environment> {
         let all = EnvironmentQuery { include_deleted: true, ..EnvironmentQuery::default() };
         let all = self.store.environments(all).await.expect("the store answers");
         all.into_iter().filter(|environment| environment.status == status).collect()
     }
 }
 
-pub fn request(count: u32) -> CreateEnvironments {
+pub(crate) fn request(count: u32) -> CreateEnvironments {
     CreateEnvironments {
         slug: None,
         count,
