@@ -95,7 +95,7 @@ pub struct DnsAuthority {
 
 enum Servers {
     Fixed(Vec<SocketAddr>),
-    Zone(ZoneServers),
+    Zone(Box<ZoneServers>),
 }
 
 impl DnsAuthority {
@@ -103,14 +103,14 @@ impl DnsAuthority {
     pub fn new(source: Source, random: Arc<dyn Random>) -> Self {
         let servers = match source {
             Source::Fixed(addresses) => Servers::Fixed(addresses),
-            Source::Zone(zone) => Servers::Zone(ZoneServers::new(zone, None)),
+            Source::Zone(zone) => Servers::Zone(Box::new(ZoneServers::new(zone, None))),
         };
         Self { servers, random }
     }
 
     /// An authority that finds the zone's servers with a resolver of the caller's.
     pub fn with_resolver(zone: DomainName, resolver: TokioResolver, random: Arc<dyn Random>) -> Self {
-        Self { servers: Servers::Zone(ZoneServers::new(zone, Some(resolver))), random }
+        Self { servers: Servers::Zone(Box::new(ZoneServers::new(zone, Some(resolver)))), random }
     }
 
     async fn ask_server(&self, server: &Server, name: &DomainName) -> ServerAnswer {

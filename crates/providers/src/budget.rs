@@ -26,7 +26,7 @@ use window::{Window, later};
 pub const LIMIT: u32 = 1_200;
 
 /// The span over which calls are counted.
-pub const WINDOW: Duration = Duration::from_secs(300);
+pub const WINDOW: Duration = Duration::from_mins(5);
 
 /// How much of the limit a budget uses unless told otherwise, in percent.
 pub const DEFAULT_SHARE: u32 = 90;

@@ -254,8 +254,8 @@ impl Contabo {
     }
 
     async fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<Envelope<T>, ProviderError> {
-        let answer = self.send(call, RequestId::random(&*self.random), None).await?;
-        self.decode(call, &answer)
+        let (answer, redactor) = self.send(call, RequestId::random(&*self.random), None).await?;
+        decode(call, &answer, &redactor)
     }
 
     async fn change<T: DeserializeOwned>(
@@ -264,35 +264,22 @@ impl Contabo {
         request_id: RequestId,
         secret: Option<&str>,
     ) -> Result<(u16, Vec<T>), ProviderError> {
-        let answer = self.send(call, request_id, secret).await?;
-        Ok((answer.status().as_u16(), self.decode(call, &answer)?.data))
+        let (answer, redactor) = self.send(call, request_id, secret).await?;
+        Ok((answer.status().as_u16(), decode(call, &answer, &redactor)?.data))
     }
 
     async fn done(&self, call: &Call, request_id: RequestId, secret: Option<&str>) -> Result<(), ProviderError> {
         self.change::<serde_json::Value>(call, request_id, secret).await.map(|_| ())
     }
 
-    fn decode<T: DeserializeOwned>(
-        &self,
-        call: &Call,
-        answer: &http::Response<Bytes>,
-    ) -> Result<Envelope<T>, ProviderError> {
-        serde_json::from_slice(answer.body()).map_err(|error| {
-            // The body of an order's answer could repeat what was sent; the parser's words tell enough.
-            let body =
-                if call.body.is_some() { String::new() } else { format!(", in {}", describe_body(answer.body())) };
-            self.blame(call).unreadable(answer.status().as_u16(), &format!("{error}{body}"))
-        })
-    }
-
     /// Sends a call with a token, and once more with a new one if the first is not taken. Nothing is done under a
-    /// status of 401, so this holds for orders too.
+    /// status of 401, so this holds for orders too. The redactor that comes with the answer knows all secrets that were sent.
     async fn send(
         &self,
         call: &Call,
         request_id: RequestId,
         secret: Option<&str>,
-    ) -> Result<http::Response<Bytes>, ProviderError> {
+    ) -> Result<(http::Response<Bytes>, Redactor), ProviderError> {
         let mut redactor = Redactor::clone(&self.redactor);
         redactor.learn(secret.unwrap_or_default());
         for last_try in [false, true] {
@@ -312,7 +299,7 @@ impl Contabo {
             if status == http::StatusCode::UNAUTHORIZED && !last_try {
                 self.login.forget(&token).await;
             } else if status.is_success() {
-                return Ok(answer);
+                return Ok((answer, redactor));
             } else {
                 let refusal = refusal(&answer);
                 let disposition = call.effect.refused(status.as_u16(), self.login.retry_after(&answer));
@@ -322,6 +309,17 @@ impl Contabo {
         }
         unreachable!("the second round always returns")
     }
+}
+
+fn decode<T: DeserializeOwned>(
+    call: &Call,
+    answer: &http::Response<Bytes>,
+    redactor: &Redactor,
+) -> Result<Envelope<T>, ProviderError> {
+    serde_json::from_slice(answer.body()).map_err(|error| {
+        let why = format!("{error}, in {}", describe_body(answer.body()));
+        Blame { provider: Provider::Contabo, call, redactor }.unreadable(answer.status().as_u16(), &why)
+    })
 }
 
 fn request_id_header(id: RequestId) -> HeaderValue {

@@ -16,7 +16,7 @@ use crate::secret::Redactor;
 use crate::transport::TransportError;
 
 /// Longest wait that a provider can impose on us; more is a mistake on its side, and reading again costs one call.
-const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// Whose API it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,9 +119,8 @@ impl Effect {
     pub(crate) fn refused(self, status: u16, after: Option<Duration>) -> Disposition {
         match (self, status) {
             (Self::Order, 400..=405 | 415 | 422) => Disposition::Definite,
-            (Self::Order, _) => Disposition::Unknown,
+            (Self::Order, _) | (Self::Write, 500..) => Disposition::Unknown,
             (_, 408 | 429) | (Self::Read, 500..) => Disposition::Wait { after },
-            (Self::Write, 500..) => Disposition::Unknown,
             (Self::Read | Self::Write, _) => Disposition::Definite,
         }
     }

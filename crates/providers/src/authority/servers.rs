@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::AuthorityError;
 
 /// How long the servers that were found are asked before they are looked for again.
-const KEPT_FOR: Duration = Duration::from_secs(600);
+const KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// Most servers that are asked of one zone; zones have two to six.
 const SERVERS_MAX: usize = 16;

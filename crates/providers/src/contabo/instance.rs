@@ -97,7 +97,7 @@ impl InstanceFilter {
             vec![
                 ("instanceIds", ids.and_then(|ids| list(ids.iter().map(VmId::to_string).collect()))),
                 ("displayName", self.display_name.clone()),
-                ("status", list(self.status.iter().map(|status| status.to_string()).collect())),
+                ("status", list(self.status.iter().map(InstanceStatus::to_string).collect())),
                 ("region", self.region.clone()),
                 ("productIds", list(self.products.clone())),
             ]

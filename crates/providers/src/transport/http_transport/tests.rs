@@ -59,16 +59,16 @@ async fn a_refused_connection_a_missing_name_and_a_failed_handshake_are_not_sent
 #[tokio::test]
 async fn a_closed_connection_a_cut_body_and_silence_are_lost_and_not_sent_again() {
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"cut".to_vec();
-    for (answer, times) in [(Vec::new(), 20), (cut, 20)] {
+    for answer in [Vec::new(), cut] {
         let (base, connections) = server(answer).await;
-        let error = transport(Duration::from_secs(times)).send(post(&base)).await.unwrap_err();
+        let error = transport(Duration::from_secs(20)).send(post(&base)).await.unwrap_err();
         assert!(matches!(error, TransportError::Lost { .. }), "{error:?}");
         assert_eq!(connections.load(Ordering::SeqCst), 1);
     }
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let error = transport(Duration::from_millis(200)).send(post(&url)).await.unwrap_err();
-    assert_eq!(error, TransportError::Lost { words: "timed out".into() });
+    assert!(matches!(&error, TransportError::Lost { words } if words.starts_with("timed out")), "{error:?}");
 }
 
 #[tokio::test]
