@@ -11,7 +11,8 @@ use crate::name::DomainName;
 /// Time to live of every record we write, in seconds.
 pub const RECORD_TTL_SECONDS: u32 = 300;
 
-const MARK_PREFIX: &str = "alfred:v1:";
+/// How every mark begins, also one that was altered since.
+pub(crate) const MARK_PREFIX: &str = "alfred:v1:";
 
 /// What a record of an environment shall be: an A record, TTL [`RECORD_TTL_SECONDS`], not proxied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,3 +66,6 @@ impl OwnershipMark {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
