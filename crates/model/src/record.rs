@@ -59,11 +59,8 @@ impl OwnershipMark {
         hash.update(self.installation.0.as_bytes());
         hash.update(self.environment.0.as_bytes());
         hash.update(name.as_str().as_bytes());
-        hash.finalize().iter().take(4).fold(String::with_capacity(8), |mut text, byte| {
-            use std::fmt::Write as _;
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
+        let bytes = hash.finalize();
+        format!("{:02x}{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2], bytes[3])
     }
 }
 
