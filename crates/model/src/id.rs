@@ -101,3 +101,6 @@ text_ids! {
     /// A Cloudflare zone.
     ZoneId,
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use crate::name::DomainName;
 /// Time to live of every record we write, in seconds.
 pub const RECORD_TTL_SECONDS: u32 = 300;
 
+/// How every mark begins, also one that was altered since.
 pub(crate) const MARK_PREFIX: &str = "alfred:v1:";
 
 /// What a record of an environment shall be: an A record, TTL [`RECORD_TTL_SECONDS`], not proxied.
@@ -63,10 +64,10 @@ impl OwnershipMark {
         hash.update(self.installation.0.as_bytes());
         hash.update(self.environment.0.as_bytes());
         hash.update(name.as_str().as_bytes());
-        hash.finalize().iter().take(4).fold(String::with_capacity(8), |mut text, byte| {
-            use std::fmt::Write as _;
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
+        let bytes = hash.finalize();
+        format!("{:02x}{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2], bytes[3])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,3 +96,6 @@ pub struct AccessToken {
     /// When it was withdrawn.
     pub revoked_at: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,11 +43,11 @@ impl<'a> Index<'a> {
     pub(super) fn new(world: &World<'a>) -> Self {
         let mut index = Self {
             environments: world.environments.iter().map(|environment| (environment.id, environment)).collect(),
-            by_name: HashMap::new(),
+            by_name: HashMap::with_capacity(world.environments.len()),
             vms: world.vms.iter().map(|vm| (vm.id, vm)).collect(),
             instances: world.instances.iter().map(|instance| (instance.id, instance)).collect(),
-            users: HashMap::new(),
-            assigned: HashMap::new(),
+            users: HashMap::with_capacity(world.environments.len()),
+            assigned: HashMap::with_capacity(world.vms.len()),
             being_named: HashSet::new(),
             now: world.now,
             grace: SignedDuration::try_from(world.grace).unwrap_or(SignedDuration::MAX),

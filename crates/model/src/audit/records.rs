@@ -1,6 +1,6 @@
 //! Records against environments. Whose a record is, its mark alone decides; its name only says whom it concerns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use super::index::{Index, RecordExpected};
@@ -14,10 +14,10 @@ use crate::record::{MARK_PREFIX, OwnershipMark};
 /// What was seen in the zone of environments that exist.
 #[derive(Default)]
 struct Sorted<'a> {
-    /// Records with the environment's mark.
-    own: HashMap<EnvironmentId, Vec<&'a SeenRecord>>,
-    /// Environments whose name a record holds that is not surely ours: writing another would mix the answers.
-    occupied: HashSet<EnvironmentId>,
+    /// Records with an environment's mark at its name.
+    own: Vec<(EnvironmentId, &'a SeenRecord)>,
+    /// Environments whose name a record holds, be it theirs or not: writing another would mix the answers.
+    answered: HashSet<EnvironmentId>,
 }
 
 pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Comparison) {
@@ -37,12 +37,15 @@ pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Com
             Some(mark) => comparison.findings.extend(marked(record, &name, mark, index, &mut sorted)),
         }
     }
-    for environment in world.environments.iter().filter(|environment| environment.domain.is_below(world.zone)) {
-        let own = sorted.own.remove(&environment.id).unwrap_or_default();
-        let expected = index.record_expected(environment);
-        if !own.is_empty() {
+    sorted.own.sort_unstable_by_key(|(environment, _)| *environment);
+    for own in sorted.own.chunk_by_mut(|a, b| a.0 == b.0) {
+        if let Some(environment) = index.environments.get(&own[0].0) {
             judge(own, environment, index, comparison);
-        } else if expected == RecordExpected::Yes && !sorted.occupied.contains(&environment.id) {
+        }
+    }
+    for environment in world.environments.iter().filter(|environment| environment.domain.is_below(world.zone)) {
+        let expected = index.record_expected(environment) == RecordExpected::Yes;
+        if expected && !sorted.answered.contains(&environment.id) {
             comparison.findings.push(without_record(environment));
         }
     }
@@ -63,7 +66,7 @@ fn unmarked<'a>(
         return;
     }
     if let Some(environment) = environment.filter(|_| steers) {
-        sorted.occupied.insert(environment.id);
+        sorted.answered.insert(environment.id);
     }
     let whose = environment.map_or_else(String::new, |environment| {
         format!(" and stands at the name of the environment `{}`", environment.slug)
@@ -86,7 +89,7 @@ fn another_installation<'a>(
 ) {
     comparison.foreign_records += 1;
     let environment = index.by_name.get(name.as_str()).map(|environment| environment.id);
-    sorted.occupied.extend(environment.filter(|_| decides_where_a_name_leads(record)));
+    sorted.answered.extend(environment.filter(|_| decides_where_a_name_leads(record)));
     let words = format!(
         "{} belongs to the installation {}; it is kept: if that one is no longer run, delete the record by hand",
         describe(record),
@@ -127,7 +130,8 @@ fn marked<'a>(
         )),
         RecordExpected::Moving => None,
         RecordExpected::Yes | RecordExpected::NotYet if environment.domain == *name => {
-            sorted.own.entry(environment.id).or_default().push(record);
+            sorted.own.push((environment.id, record));
+            sorted.answered.insert(environment.id);
             None
         }
         RecordExpected::Yes | RecordExpected::NotYet => {
@@ -145,17 +149,25 @@ fn marked<'a>(
 }
 
 /// Judges the records with an environment's mark at its name: one is kept and must be right, more are too many.
-fn judge(mut own: Vec<&SeenRecord>, environment: &Environment, index: &Index<'_>, comparison: &mut Comparison) {
+fn judge(
+    own: &mut [(EnvironmentId, &SeenRecord)],
+    environment: &Environment,
+    index: &Index<'_>,
+    comparison: &mut Comparison,
+) {
     let wanted = wanted_address(environment, index);
     let is_right = |record: &SeenRecord| {
         is_kind(record, "A") && wanted.is_some_and(|address| record.content.parse() == Ok(address))
     };
-    own.sort_unstable_by_key(|record| {
+    own.sort_unstable_by_key(|(_, record)| {
         (Some(&record.id) != environment.record_id.as_ref(), !is_right(record), record.id.clone())
     });
-    own.dedup_by(|a, b| a.id == b.id);
     let name = environment.domain.as_str();
-    for (place, record) in own.into_iter().enumerate() {
+    for (place, (_, record)) in own.iter().enumerate() {
+        // A list that changed while it was read page by page may show a record twice.
+        if place > 0 && own[place - 1].1.id == record.id {
+            continue;
+        }
         let finding = if place > 0 {
             let words = format!(
                 "{} is one more record of the environment `{}`: `alfred audit --repair` deletes it once it was seen \

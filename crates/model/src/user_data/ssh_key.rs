@@ -6,7 +6,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{KEY_MAX, is_printable, printable};
+use super::KEY_MAX;
+use crate::printable::{is_printable, printable};
 
 /// What is wrong with an SSH key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::printable::is_printable;
 
 /// A key as `ssh-keygen` writes it, with these parts after the type's name.
 fn key_of(name: &str, parts: &[&[u8]]) -> String {
