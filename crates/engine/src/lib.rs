@@ -7,13 +7,24 @@
 //! The engine knows providers and store through their seams. It decides nothing by itself and knows no HTTP server.
 //! Start reading at [`Engine::run`] in `environments.rs`.
 
+mod audit;
+mod effects;
+mod environments;
+mod gather;
+mod intents;
+mod order;
+mod reader;
 mod request;
+mod run;
+mod vms;
+mod writer;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use alfred_model::id::{InstallationId, ZoneId};
+use alfred_model::id::InstallationId;
 use alfred_model::name::DomainName;
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock, Random};
@@ -22,8 +33,14 @@ use alfred_providers::cloudflare::Cloudflare;
 use alfred_providers::contabo::Contabo;
 use alfred_providers::reach::Reach;
 use alfred_store::Store;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
+use intents::CallHomeTokens;
+use reader::InstanceReader;
+use writer::RecordWriter;
+
+pub use audit::{AuditError, AuditReport};
+pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 
 /// Everything outside that the engine works with.
@@ -51,8 +68,6 @@ pub struct Settings {
     pub policy: Policy,
     /// The zone in which environments are named.
     pub zone: DomainName,
-    /// The zone's id at Cloudflare.
-    pub zone_id: ZoneId,
     /// Whose marks are ours.
     pub installation: InstallationId,
     /// The name of this process among the replicas; a new one each time it starts.
@@ -83,7 +98,15 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     settings: Settings,
+    writer: RecordWriter,
+    reader: InstanceReader,
+    call_home_tokens: CallHomeTokens,
     due: Notify,
+    vms_due: Notify,
+    /// One order at a time is counted and written down, so that the limit of VMs holds.
+    order_gate: Arc<Mutex<()>>,
+    /// When the leases were last renewed, in microseconds.
+    renewed_at: AtomicI64,
     progress: watch::Sender<u64>,
 }
 

@@ -110,7 +110,8 @@ impl Engine {
         for _ in 0..request.count {
             let slug = match &request.slug {
                 Some(slug) => slug.clone(),
-                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug)),
+                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug))
+                    .ok_or(RequestError::NoSlug)?,
             };
             slugs.insert(slug.clone());
             let environment = self.new_environment(request, slug, now)?;
@@ -185,8 +186,7 @@ impl Engine {
         abandon_order: bool,
         actor: &UserName,
     ) -> Result<Environment, RequestError> {
-        let environment =
-            self.store.environment(id).await?.ok_or_else(|| RequestError::NotFound(id.to_string()))?;
+        let environment = self.store.environment(id).await?.ok_or_else(|| RequestError::NotFound(id.to_string()))?;
         let query = IntentQuery { environment: Some(id), only_open: true, ..IntentQuery::default() };
         let open_intents = self.store.intents(query).await?;
         let situation = Situation { environment: &environment, vm: None, open_intents: &open_intents };

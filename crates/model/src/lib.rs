@@ -19,7 +19,9 @@ pub mod policy;
 pub mod pool;
 pub mod record;
 pub mod seam;
+pub mod slug;
 pub mod user;
+pub mod user_data;
 pub mod vm;
 mod word;
 

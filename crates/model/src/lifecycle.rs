@@ -292,7 +292,10 @@ pub fn advance(
         Report::OrderFound(instance) => order::ordered(situation, intent, &instance, "found", context),
         Report::OrderFailed(failure) => order::failed(situation, intent, &failure, context),
         Report::OrderNotFound { matches } => order::not_found(situation, intent, matches, context),
-        Report::ReadFailed(failure) => try_again(situation, intent, &failure, context),
+        Report::ReadFailed(failure) if situation.open_intent(IntentKind::OrderVm).is_some() => {
+            order::not_readable(situation, &failure, context)
+        }
+        Report::ReadFailed(failure) => try_again(situation, None, &failure, context),
         Report::VmSeen(instance) => create::vm_seen(situation, instance.as_ref(), context),
         Report::Named(result) => create::named(situation, intent, result, context),
         Report::InstallAccepted(result) => create::install_accepted(situation, intent, result, context),

@@ -38,6 +38,11 @@ pub struct OwnershipMark {
 }
 
 impl OwnershipMark {
+    /// What the comments of all records of an installation begin with.
+    pub fn comment_prefix(installation: InstallationId) -> String {
+        format!("{MARK_PREFIX}{}:", installation.0.simple())
+    }
+
     /// The comment of the record called `name`.
     pub fn comment(&self, name: &DomainName) -> String {
         format!("{MARK_PREFIX}{}:{}:{}", self.installation.0.simple(), self.environment.0.simple(), self.check(name))

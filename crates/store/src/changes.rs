@@ -2,7 +2,7 @@
 
 use alfred_model::environment::{Environment, Status};
 use alfred_model::event::Event;
-use alfred_model::id::EnvironmentId;
+use alfred_model::id::{EnvironmentId, VmId};
 use alfred_model::intent::{Intent, IntentKind};
 use alfred_model::user::UserName;
 use alfred_model::vm::Vm;
@@ -32,11 +32,9 @@ pub struct Changes {
     pub intents: Vec<Intent>,
     /// Events to add; their sequence is given by the store.
     pub events: Vec<Event>,
-    /// Environments that have something new to look at: their `wake_at` becomes `wake_at_time` if it is later or
-    /// absent and they are not settled; their version stays.
-    pub wake: Vec<EnvironmentId>,
-    /// The time for [`Changes::wake`].
-    pub wake_at_time: Option<Timestamp>,
+    /// VMs that have come to rest: environments that have one of them and are in step `release_vm` become due at once
+    /// (their `wake_at` becomes their `step_since`); their version stays.
+    pub wake: Vec<VmId>,
 }
 
 /// A request to lease due rows.

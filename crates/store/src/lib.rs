@@ -95,6 +95,9 @@ pub trait Store: Send + Sync + 'static {
     /// All VMs in order of their ids, also ended ones if asked for.
     async fn vms(&self, include_ended: bool) -> Result<Vec<Vm>, StoreError>;
 
+    /// VMs that are not ended, and orders of which it is not known what came of them: what the limit counts.
+    async fn owned_vms(&self) -> Result<u64, StoreError>;
+
     /// One line of the ledger.
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError>;
 

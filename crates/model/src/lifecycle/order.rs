@@ -165,6 +165,17 @@ pub(super) fn not_found(
     transition.settle(intent, Outcome::Unknown, None, context.now).wait(context.now, context.policy.backoff_cap)
 }
 
+/// The provider could not be read for what came of an order. The order stays open, however long that takes: giving up
+/// here would lose a VM that may be paid for.
+pub(super) fn not_readable(situation: &Situation<'_>, failure: &Failure, context: &Context<'_>) -> Transition {
+    let mut transition = Transition::new(situation.environment, context.now);
+    transition.environment.attempts = situation.environment.attempts.saturating_add(1);
+    transition.environment.reason = Some(failure.words.clone());
+    let wait = context.policy.backoff(transition.environment.attempts, retry_after(failure), context.unit);
+    let message = format!("{}; looking again in {:.1} s for what came of the order", failure.words, wait.as_secs_f64());
+    transition.tell(context.now, message).wait(context.now, wait)
+}
+
 fn after_refusal(transition: Transition, situation: &Situation<'_>, words: &str, context: &Context<'_>) -> Transition {
     let environment = situation.environment;
     if environment.status == Status::Deleting {

@@ -1,0 +1,170 @@
+//! One HTTP connection: requests read whole, answers sent whole, cut or not at all.
+
+use std::{
+    fmt,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::{net::TcpStream, sync::watch};
+
+use crate::{
+    CallLost, LocalCloud,
+    cloud::{Reply, json_answer},
+};
+
+const BODY_LIMIT: usize = 100 * 1024 * 1024;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) async fn serve(
+    cloud: LocalCloud,
+    stream: TcpStream,
+    mut stopped: watch::Receiver<bool>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection cannot be set to send at once");
+    }
+    let service = service_fn(|request| answer(cloud.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = super::told_to_stop(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // Lost calls and cut bodies end here on purpose, as do clients that go away.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// An error makes hyper close the connection without a byte of an answer, which is what a lost call is.
+async fn answer(cloud: LocalCloud, request: Request<Incoming>) -> Result<Response<Sent>, CallLost> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = "the body is larger than 100 MiB";
+            return Ok(whole(json_answer(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &json!({"message": text}),
+            )));
+        }
+        Err(_) => {
+            let text = "the body could not be read";
+            return Ok(whole(json_answer(
+                StatusCode::BAD_REQUEST,
+                &json!({"message": text}),
+            )));
+        }
+    };
+    match cloud.reply(Request::from_parts(parts, body)).await {
+        Reply::Whole(response) => Ok(whole(response)),
+        Reply::Cut(response) => Ok(cut(response)),
+        Reply::Lost(lost) => Err(lost),
+    }
+}
+
+fn whole(response: Response<Bytes>) -> Response<Sent> {
+    response.map(|bytes| Sent {
+        announced: bytes.len() as u64,
+        step: if bytes.is_empty() {
+            Step::Ended
+        } else {
+            Step::All(bytes)
+        },
+    })
+}
+
+fn cut(response: Response<Bytes>) -> Response<Sent> {
+    let mut response = response.map(|bytes| Sent {
+        announced: bytes.len() as u64,
+        step: Step::Half(bytes.slice(..bytes.len() / 2)),
+    });
+    // Announced by hand: hyper takes the header as it is, and an empty body announces nothing to be missed.
+    let length = response.body().announced.max(1);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, length.into());
+    response.body_mut().announced = length;
+    response
+}
+
+/// A body that is sent whole, or ends in an error halfway.
+struct Sent {
+    announced: u64,
+    step: Step,
+}
+
+enum Step {
+    All(Bytes),
+    Half(Bytes),
+    /// How often hyper may still flush what it has before the connection breaks.
+    Flushing(u8),
+    Ended,
+}
+
+/// The error that breaks a connection within a body.
+#[derive(Debug)]
+struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the body was cut on purpose")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match std::mem::replace(&mut self.step, Step::Ended) {
+            Step::All(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Step::Half(bytes) => {
+                self.step = Step::Flushing(2);
+                if bytes.is_empty() {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Step::Flushing(0) => Poll::Ready(Some(Err(Cut))),
+            Step::Flushing(left) => {
+                self.step = Step::Flushing(left - 1);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Step::Ended => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.step, Step::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.announced)
+    }
+}
