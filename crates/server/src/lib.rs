@@ -30,8 +30,6 @@ mod tokens;
 mod users;
 mod vms;
 
-#[cfg(test)]
-mod tests;
 
 pub use first_run::first_run;
 pub use serve::serve;

@@ -13,7 +13,6 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
 use crate::auth::{self, Gate};
-use crate::events::Seats;
 use crate::problem::{Code, Problem};
 use crate::{audit, call_home, environments, events, guard, ledger, openapi, probes, tokens, users, vms};
 

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::Shared;
 use crate::auth::{Caller, secret};
@@ -47,7 +46,7 @@ pub(crate) struct TokenBody {
 }))]
 pub(crate) struct TokenView {
     /// Its id, by which it is withdrawn.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: TokenId,
     /// Whose it is.
     #[schema(value_type = String)]
@@ -97,7 +96,7 @@ pub(crate) struct WhoAmI {
     #[schema(schema_with = crate::schema::role)]
     role: Role,
     /// The token in use.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     token_id: TokenId,
     /// Until when it is valid; for ever, where null.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -168,7 +167,7 @@ pub(crate) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Js
 /// administrators anybody's; withdrawing again is harmless.
 #[utoipa::path(
     delete, path = "/v1/tokens/{id}", tag = "tokens",
-    params(("id" = Uuid, Path, description = "The token's id")),
+    params(("id" = uuid::Uuid, Path, description = "The token's id")),
     responses((status = 204, description = "It is withdrawn"), Refused<404>),
 )]
 pub(crate) async fn withdraw(
