@@ -53,7 +53,8 @@ pub async fn hold(world: &World) {
     }
 
     let mut bought: HashMap<&str, usize> = HashMap::new();
-    for intent in intents.iter().filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome == Outcome::Done) {
+    for intent in intents.iter().filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome == Outcome::Done)
+    {
         *bought.entry(intent.subject.as_str()).or_default() += 1;
     }
     let orders = world.cloud.contabo().orders_carried_out();
@@ -77,7 +78,11 @@ pub async fn hold(world: &World) {
 
     for environment in environments.iter().filter(|one| one.status == Status::Active && one.wish == Wish::Present) {
         let address = environment.address.expect("promise 7: active without an address");
-        assert!(world.cloud.contabo().reachable(address, READINESS_PORT), "promise 7: {} is not reachable", environment.slug);
+        assert!(
+            world.cloud.contabo().reachable(address, READINESS_PORT),
+            "promise 7: {} is not reachable",
+            environment.slug
+        );
         let answers = world.cloud.resolve(environment.domain.as_str(), hickory_proto::rr::RecordType::A).answers;
         let values: Vec<&str> = answers.iter().map(|answer| answer.value.as_str()).collect();
         assert_eq!(values, [address.to_string()], "promise 7: {}", environment.domain);
