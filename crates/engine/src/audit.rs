@@ -90,6 +90,6 @@ impl Engine {
 
     async fn instances(&self) -> Result<Vec<alfred_model::vm::SeenInstance>, ProviderError> {
         let instances = self.contabo.instances(&InstanceFilter::all()).await?;
-        Ok(instances.into_iter().map(|instance| crate::effects::seen(instance)).collect())
+        Ok(instances.into_iter().map(crate::effects::seen).collect())
     }
 }

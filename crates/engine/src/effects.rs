@@ -19,7 +19,7 @@ use crate::writer::Change;
 
 /// The request id that an intent was written with. A row that holds none that Contabo takes cannot be sent.
 pub(crate) fn request_id(intent: Option<&Intent>) -> Result<RequestId, Failure> {
-    intent.and_then(|intent| RequestId::new(intent.request_id)).ok_or_else(|| {
+    intent.and_then(|intent| RequestId::try_from(intent.request_id).ok()).ok_or_else(|| {
         Failure::definite("the intent has no request id of version 4: this row was not written by alfred")
     })
 }

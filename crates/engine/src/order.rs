@@ -9,6 +9,7 @@ use alfred_model::lifecycle::Report;
 use alfred_model::vm::SeenInstance;
 use alfred_providers::contabo::{AuditAction, AuditFilter, InstanceFilter};
 use alfred_store::StoreError;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Engine;
@@ -16,6 +17,11 @@ use crate::effects::{request_id, seen};
 
 /// The provider's clock may differ from ours by so much.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Nothing that came of the intent can be older than this.
+fn earliest(intent: &Intent) -> Timestamp {
+    intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)
+}
 
 impl Engine {
     pub(crate) async fn settle_order(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
@@ -34,7 +40,7 @@ impl Engine {
     async fn created_by(&self, intent: &Intent) -> Result<Vec<VmId>, Failure> {
         let filter = AuditFilter {
             request_id: Some(request_id(Some(intent))?),
-            start: Some(intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)),
+            start: Some(earliest(intent).to_zoned(TimeZone::UTC).date()),
             ..AuditFilter::default()
         };
         let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
@@ -76,9 +82,7 @@ impl Engine {
         };
         let mut matches: Vec<SeenInstance> = Vec::new();
         for instance in instances {
-            let recent = instance.created_at.is_none_or(|created| {
-                created >= intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)
-            });
+            let recent = instance.created_at.is_none_or(|created| created >= earliest(intent));
             let seen = seen(instance);
             if recent && seen.display_name == name && self.store.vm(seen.id).await?.is_none() {
                 matches.push(seen);

@@ -52,12 +52,13 @@ impl Engine {
                 }
                 unwritten.intents.push(settled);
             }
-            if transition.done {
-                unwritten.wake.push(vm.id);
+            if let Some(waiting) = transition.wake {
+                unwritten.wake.push(waiting);
+                unwritten.wake_at_time = Some(now);
             }
             if vm.wake_at.is_none_or(|wake_at| wake_at > now) {
                 self.write_vm(vm, unwritten, Lease::Release).await?;
-                if transition.done {
+                if transition.wake.is_some() {
                     self.poke();
                 }
                 return Ok(());

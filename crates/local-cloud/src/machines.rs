@@ -36,7 +36,7 @@ pub struct Machine {
     /// The name that it was given.
     pub hostname: String,
     /// Its cloud-init data; empty if it has none.
-    pub user_data: SecretString,
+    pub user_data: Arc<SecretString>,
 }
 
 /// The machines that are up, and for how long this is known to be so.

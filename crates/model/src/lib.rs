@@ -8,6 +8,7 @@
 //! external writes safe to repeat, [`record`] says which DNS records are ours. [`lifecycle`] decides what is done next
 //! for an environment, [`pool`] for a VM that no environment has.
 
+pub mod audit;
 pub mod environment;
 pub mod event;
 pub mod failure;
@@ -17,6 +18,7 @@ pub mod lifecycle;
 pub mod name;
 pub mod policy;
 pub mod pool;
+mod printable;
 pub mod record;
 pub mod seam;
 pub mod slug;

@@ -133,8 +133,8 @@ pub struct VmTransition {
     pub vm: Vm,
     /// The intent that this settles.
     pub intent: Option<Intent>,
-    /// Whether environments that wait for this VM have something new to see.
-    pub done: bool,
+    /// The environment that waits for this VM, where it has something new to see.
+    pub wake: Option<EnvironmentId>,
 }
 
 /// What is done next for a VM.
@@ -171,7 +171,7 @@ impl VmTransition {
         let mut vm = vm.clone();
         vm.updated_at = now;
         vm.wake_at = Some(now);
-        Self { vm, intent: None, done: false }
+        Self { vm, intent: None, wake: None }
     }
 
     fn step(mut self, step: VmStep, now: Timestamp) -> Self {
@@ -291,7 +291,7 @@ fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTran
     }
     transition = transition.step(VmStep::Settled, context.now);
     transition.vm.wake_at = None;
-    transition.done = true;
+    transition.wake = transition.vm.released_by.take();
     transition
 }
 
@@ -310,7 +310,7 @@ fn reached(vm: &Vm, reached: bool, context: &Context<'_>) -> VmTransition {
     transition.vm.wiped_at = Some(now);
     transition.vm.assignable_at = Some(vm.assignable_at.map_or(now, |time| time.max(now)));
     transition.vm.wake_at = None;
-    transition.done = true;
+    transition.wake = transition.vm.released_by.take();
     transition
 }
 
@@ -333,6 +333,7 @@ pub fn adopted(instance: &SeenInstance, bought_for: Option<EnvironmentId>, now: 
         step: VmStep::Name,
         environment_id: None,
         bought_for,
+        released_by: None,
         assignable_at: None,
         wiped_at: None,
         install_seen: false,

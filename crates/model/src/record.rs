@@ -11,7 +11,7 @@ use crate::name::DomainName;
 /// Time to live of every record we write, in seconds.
 pub const RECORD_TTL_SECONDS: u32 = 300;
 
-const MARK_PREFIX: &str = "alfred:v1:";
+pub(crate) const MARK_PREFIX: &str = "alfred:v1:";
 
 /// What a record of an environment shall be: an A record, TTL [`RECORD_TTL_SECONDS`], not proxied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -131,6 +131,8 @@ pub struct Vm {
     pub environment_id: Option<EnvironmentId>,
     /// The environment it was bought for, if it was bought for one.
     pub bought_for: Option<EnvironmentId>,
+    /// The environment that handed it over and waits for the wipe or the cancellation.
+    pub released_by: Option<EnvironmentId>,
     /// Not to be assigned before: the old name may live in caches until then (promise 4).
     pub assignable_at: Option<Timestamp>,
     /// When it was last known to be wiped and reachable.

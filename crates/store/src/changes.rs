@@ -2,7 +2,7 @@
 
 use alfred_model::environment::{Environment, Status};
 use alfred_model::event::Event;
-use alfred_model::id::{EnvironmentId, VmId};
+use alfred_model::id::EnvironmentId;
 use alfred_model::intent::{Intent, IntentKind};
 use alfred_model::user::UserName;
 use alfred_model::vm::Vm;
@@ -23,18 +23,23 @@ pub enum Lease {
 pub struct Changes {
     /// Environments as they shall be; `version` is the one that was read. Their wish is not written, but compared:
     /// where it is another one by now, `wake_at` becomes the row's `updated_at`, so that the new wish is seen at once.
+    /// A row that was woken while a worker had it, and is released unsettled, is due no later than its `updated_at`.
+    /// Slug, domain, owner and `created_at` were given once and are not written; a deleted row stays deleted.
     pub environments: Vec<(Environment, Lease)>,
-    /// VMs as they shall be; `version` is the one that was read.
+    /// VMs as they shall be; `version` is the one that was read. One that called home meanwhile is due as above.
     pub vms: Vec<(Vm, Lease)>,
     /// VMs that are not in the store yet; [`StoreError::Conflict`](crate::StoreError::Conflict) if one is.
     pub new_vms: Vec<Vm>,
-    /// Lines of the ledger: added, or overwritten where the id is there already.
+    /// Lines of the ledger: added, or overwritten where the id is there already; only a call home that the store
+    /// has noted is kept, whatever the line says.
     pub intents: Vec<Intent>,
     /// Events to add; their sequence is given by the store.
     pub events: Vec<Event>,
-    /// VMs that have come to rest: environments that have one of them and are in step `release_vm` become due at once
-    /// (their `wake_at` becomes their `step_since`); their version stays.
-    pub wake: Vec<VmId>,
+    /// Environments that have something new to look at: their `wake_at` becomes `wake_at_time` if it is later or
+    /// absent and they are not settled; their version stays. Those that are written too are written first.
+    pub wake: Vec<EnvironmentId>,
+    /// The time for [`Changes::wake`].
+    pub wake_at_time: Option<Timestamp>,
 }
 
 /// A request to lease due rows.
@@ -86,7 +91,7 @@ pub struct IdempotencyKey {
 }
 
 /// Which VMs of the pool fit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PoolFilter {
     /// Only this product.
     pub product: Option<String>,
@@ -114,14 +119,21 @@ pub struct Assignment {
 pub struct EnvironmentQuery {
     /// Only this owner's.
     pub owner: Option<UserName>,
-    /// Only with this status.
+    /// Only with this status, as stored.
     pub status: Option<Status>,
-    /// Also the deleted ones.
+    /// Also the deleted ones; asking for the status `deleted` shows them too.
     pub include_deleted: bool,
     /// Only those after this one.
     pub after: Option<EnvironmentId>,
     /// At most so many; all, where zero.
     pub limit: usize,
+}
+
+impl EnvironmentQuery {
+    /// Whether deleted environments are among the answers.
+    pub(crate) fn shows_deleted(&self) -> bool {
+        self.include_deleted || self.status == Some(Status::Deleted)
+    }
 }
 
 /// Which lines of the ledger to list.

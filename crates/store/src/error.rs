@@ -70,3 +70,10 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+impl StoreError {
+    /// Whether the store answered and said no: nothing is written, and nothing is wrong with the database.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::SlugTaken { .. } | Self::KeyReused | Self::UserExists { .. })
+    }
+}

@@ -10,15 +10,25 @@
 //!   a worker that lost its lease therefore cannot write any more.
 //! - **A wish is never overwritten**: users write [`Wish`](alfred_model::environment::Wish) without touching the
 //!   version, the worker's writes leave it alone, and a wish that changed meanwhile makes the row due at once.
+//!
+//! Times are kept to the microsecond. A NUL character in a text is kept as U+FFFD, because PostgreSQL has none.
+//! An idempotency key is kept as long as the store.
+//!
+//! Where to start: [`Store`]. [`SqlStore`] is SQLite and PostgreSQL, [`MemoryStore`] is for simulations.
 
 mod changes;
 mod error;
+mod memory;
+mod rule;
+mod sql;
 
 pub use changes::{
     Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, Lease,
     NewEnvironments, PoolFilter,
 };
 pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use sql::{SqlOptions, SqlStore, mask_address};
 
 use alfred_model::environment::Environment;
 use alfred_model::event::Event;
@@ -55,8 +65,9 @@ pub trait Store: Send + Sync + 'static {
     /// Environments in order of their ids (that is of their age), oldest first.
     async fn environments(&self, query: EnvironmentQuery) -> Result<Vec<Environment>, StoreError>;
 
-    /// Sets the wish to absent and makes the row due, whoever holds its lease; the version stays.
-    /// Answers the row as it is now; nothing, if there is none. A second wish changes nothing and adds no event.
+    /// Sets the wish to absent and makes the row due at `now`, whoever holds its lease; the version stays. Adds an
+    /// event by `actor`. Answers the row as it is now; nothing, if there is none. A second wish, or one for an
+    /// environment that is deleted, changes nothing and adds no event.
     async fn wish_absent(
         &self,
         id: EnvironmentId,
@@ -64,29 +75,35 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Environment>, StoreError>;
 
-    /// Leases environments whose `wake_at` has come and that nobody else holds, oldest `wake_at` first, each with its
-    /// VM and its open intents.
+    /// Leases environments whose `wake_at` has come and whose lease is free or over (a worker does not get its own rows
+    /// again before), oldest `wake_at` first, each with its VM and its open intents. A row that cannot be understood is
+    /// left out and logged, so that it does not keep the others from being served.
     async fn claim_environments(&self, claim: &Claim) -> Result<Vec<ClaimedEnvironment>, StoreError>;
 
     /// Leases VMs that are due, as [`Store::claim_environments`], each with its open intents that belong to no
     /// environment.
     async fn claim_vms(&self, claim: &Claim) -> Result<Vec<(Vm, Vec<Intent>)>, StoreError>;
 
-    /// Prolongs every lease that `worker` still holds, without raising versions.
+    /// Prolongs every lease that `worker` still holds, without raising versions, and counts them. One that is over
+    /// counts until somebody else has the row; none becomes shorter.
     async fn renew_leases(&self, worker: &str, until: Timestamp) -> Result<u64, StoreError>;
 
     /// Writes all of `changes` or, if one row is not as it was read, none: [`StoreError::Conflict`].
-    /// Rows come back with their new versions (and, for environments, the wish as it is now) in the same order.
+    /// Rows come back as they are now (new versions; for environments, the wish and `wake_at` as stored) in the same
+    /// order, events with their sequence.
     async fn commit(&self, changes: Changes) -> Result<Changes, StoreError>;
 
     /// Gives a ready VM of the pool to an environment, in one transaction; two callers never get the same VM.
-    /// The VM is ready, assignable at `now` and matches the filter; the longest assignable comes first. It becomes
+    /// The VM is ready, assignable at `now` and matches the filter; those without `assignable_at` (no name
+    /// ever pointed at them) come first, then the longest assignable. Its own lease ends. It becomes
     /// `assigned` to the environment with step `settled`, loses `assignable_at`, `wake_at` and `wiped_at`, and the
     /// environment's row is written as given with `vm_id` and `address` set to the VM's.
-    /// Answers nothing, and writes nothing, if the pool has no such VM.
+    /// Answers nothing, and writes nothing, if the pool has no such VM; [`StoreError::Conflict`] if the environment is
+    /// not as it was read.
     async fn assign_vm(&self, assignment: Assignment) -> Result<Option<(Environment, Vm)>, StoreError>;
 
-    /// The earliest `wake_at` of any environment or VM that is after nobody's lease; for the timer.
+    /// The earliest time at which a claim could find an environment or VM: its `wake_at` or, if that is later, the end
+    /// of the lease on it. For the timer.
     async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// One VM.
@@ -101,14 +118,15 @@ pub trait Store: Send + Sync + 'static {
     /// One line of the ledger.
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError>;
 
-    /// Lines of the ledger, newest first.
+    /// Lines of the ledger, newest first, that is by falling id.
     async fn intents(&self, query: IntentQuery) -> Result<Vec<Intent>, StoreError>;
 
-    /// Notes that the VM of the installation with this token hash called home, wakes its environment and VM, and
-    /// answers the intent. Only once: nothing, if it is unknown or called before.
+    /// Notes that the VM of the installation with this token hash called home, wakes its environment and VM (if they
+    /// are not settled), and answers the intent. Only once: nothing, if it is unknown or called before.
     async fn call_home(&self, hash: &str, now: Timestamp) -> Result<Option<Intent>, StoreError>;
 
-    /// Events after `after`, oldest first: of one environment or of all.
+    /// Events after `after`, oldest first: of one environment or of all; at most `limit`. Whoever has seen an event
+    /// has seen, or can read, every one with a smaller sequence: none turns up later.
     async fn events(
         &self,
         environment: Option<EnvironmentId>,
@@ -128,7 +146,7 @@ pub trait Store: Send + Sync + 'static {
     /// All users by name.
     async fn users(&self) -> Result<Vec<User>, StoreError>;
 
-    /// Adds an access token of an existing user.
+    /// Adds an access token; [`StoreError::Conflict`] if there is no such user, or a token with this id or hash.
     async fn create_token(&self, token: &AccessToken) -> Result<(), StoreError>;
 
     /// The token with this hash and its user, also if it has expired or was withdrawn.

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as Shared};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{any, get};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -25,8 +25,8 @@ pub(super) fn router(contabo: Contabo) -> Router {
     Router::new()
         .route(TOKEN_PATH, any(issue_token))
         .route("/v1/{*rest}", any(resource))
-        .route("/_admin/machines", any(machines))
-        .route("/_admin/machines/{id}/user-data", any(user_data))
+        .route("/_admin/machines", get(machines))
+        .route("/_admin/machines/{id}/user-data", get(user_data))
         .with_state(contabo)
 }
 

@@ -1,6 +1,7 @@
 //! One VM: what was ordered, where it is in its life, and how it looks on the wire.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -52,19 +53,19 @@ pub(crate) struct Install {
     pub(crate) user_data: UserData,
 }
 
-/// cloud-init data; it often holds keys, so that it is kept as a secret.
+/// cloud-init data; it often holds keys, so that it is kept as a secret, and may be long, so that copies share it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct UserData(#[serde(with = "secret_text")] SecretString);
+pub(crate) struct UserData(#[serde(with = "secret_text::shared")] Arc<SecretString>);
 
 impl UserData {
     pub(crate) fn new(text: &str) -> Self {
-        Self(SecretString::from(text))
+        Self(Arc::new(SecretString::from(text)))
     }
 
     /// The text as a secret.
-    pub(crate) fn secret(&self) -> SecretString {
-        self.0.clone()
+    pub(crate) fn secret(&self) -> Arc<SecretString> {
+        Arc::clone(&self.0)
     }
 
     /// The text; empty if there is none.

@@ -13,3 +13,19 @@ pub(crate) fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     String::deserialize(deserializer).map(SecretString::from)
 }
+
+/// The same for a secret that is shared.
+pub(crate) mod shared {
+    use std::sync::Arc;
+
+    use secrecy::SecretString;
+    use serde::{Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(secret: &Arc<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+        super::serialize(secret, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<SecretString>, D::Error> {
+        super::deserialize(deserializer).map(Arc::new)
+    }
+}

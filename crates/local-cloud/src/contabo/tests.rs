@@ -3,7 +3,9 @@
 mod account;
 mod audits;
 mod cancel;
+mod fuzz;
 mod gateway;
+mod life;
 mod lists;
 mod machines;
 mod orders;

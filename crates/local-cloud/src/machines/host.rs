@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -52,8 +52,9 @@ struct Open {
 pub(super) struct Host {
     reach: Reach,
     open: HashMap<i64, Open>,
-    /// The last installation that has called home, by machine: cloud-init does so once per installation, not per boot.
-    called: HashMap<i64, u32>,
+    /// The last installation that is done with calling home, by machine: cloud-init does so once per installation, not per
+    /// boot, but starts again if the machine goes down meanwhile.
+    called: Arc<Mutex<HashMap<i64, u32>>>,
     tasks: JoinSet<()>,
     calls: Arc<Semaphore>,
     dials: Dials,
@@ -75,7 +76,7 @@ impl Host {
         Self {
             reach,
             open: HashMap::new(),
-            called: HashMap::new(),
+            called: Arc::default(),
             tasks: JoinSet::new(),
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             dials,
@@ -112,25 +113,28 @@ impl Host {
         let dial = listener.local_addr().map_err(failed)?;
         let mut tasks = vec![self.tasks.spawn(greet(listener))];
         self.dials.set(machine.address, Some(dial));
-        if self.called.insert(machine.id, machine.install) != Some(machine.install) {
-            tasks.extend(self.call_home(machine));
-        }
+        tasks.extend(self.call_home(machine));
         let open = Open { install: machine.install, address: machine.address, port: machine.port, tasks };
         self.open.insert(machine.id, open);
         Ok(())
     }
 
     fn call_home(&mut self, machine: &Machine) -> Option<AbortHandle> {
+        let Machine { id, install, .. } = *machine;
+        if lock(&self.called).get(&id) == Some(&install) {
+            return None;
+        }
         let config = CloudConfig::parse(machine.user_data.expose_secret())?;
-        let caller = Caller::new(machine.id, &machine.hostname, config)?;
+        let report = Caller::new(id, &machine.hostname, config)?;
         let calls = Arc::clone(&self.calls);
-        let id = machine.id;
+        let called = Arc::clone(&self.called);
         Some(self.tasks.spawn(async move {
             // The semaphore is never closed, so that a permit always comes.
             let _permit = calls.acquire_owned().await;
-            if let Err(error) = call_home::call(&caller).await {
+            if let Err(error) = call_home::call(&report).await {
                 tracing::warn!(machine = id, %error, "a machine could not call home");
             }
+            lock(&called).insert(id, install);
         }))
     }
 
@@ -164,6 +168,10 @@ impl Host {
         }
         self.tasks.shutdown().await;
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Greets each connection and closes it.

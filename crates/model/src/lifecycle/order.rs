@@ -73,6 +73,7 @@ fn bought(environment: &Environment, instance: &SeenInstance, now: Timestamp) ->
         step: VmStep::Settled,
         environment_id: Some(environment.id),
         bought_for: Some(environment.id),
+        released_by: None,
         assignable_at: None,
         wiped_at: None,
         install_seen: true,

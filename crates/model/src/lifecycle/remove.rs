@@ -146,6 +146,7 @@ pub(super) fn hand_over(
         && vm.bought_for == Some(environment.id);
     (vm.state, vm.step) = if retire { (VmState::Retiring, VmStep::Cancel) } else { (VmState::Preparing, VmStep::Name) };
     vm.environment_id = None;
+    vm.released_by = Some(environment.id);
     vm.assignable_at = rest_until;
     vm.wiped_at = None;
     vm.attempts = 0;
