@@ -135,7 +135,8 @@ impl Client {
         let local = is_loopback(&url);
         let token = find_token(config, token_file, local)?;
         if !local && url.scheme() == "http" && token.is_some() {
-            printer.warning(format_args!("`{base}` is not encrypted: anybody on the way can read the token, use https"));
+            printer
+                .warning(format_args!("`{base}` is not encrypted: anybody on the way can read the token, use https"));
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("alfred/", env!("CARGO_PKG_VERSION")))
@@ -320,9 +321,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 fn find_token(config: &Config, file: Option<&Path>, local: bool) -> Result<Option<SecretString>, Failure> {
     if let Some(path) = file {
         let token = read_token(path)?;
-        return token
-            .map(Some)
-            .ok_or_else(|| Failure::usage(format!("there is no token file `{}`", path.display())));
+        return token.map(Some).ok_or_else(|| Failure::usage(format!("there is no token file `{}`", path.display())));
     }
     if let Some(token) = config.secret(Key::Token) {
         return Ok(Some(token.clone()));

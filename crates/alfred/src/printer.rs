@@ -97,7 +97,9 @@ impl Printer {
     pub(crate) fn warning(&self, text: impl Display) {
         match self.verbosity {
             Verbosity::Quiet => {}
-            Verbosity::Default | Verbosity::Verbose => self.stderr(format_args!("{} {text}", "warning:".yellow().bold())),
+            Verbosity::Default | Verbosity::Verbose => {
+                self.stderr(format_args!("{} {text}", "warning:".yellow().bold()))
+            }
         }
     }
 

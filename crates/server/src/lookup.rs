@@ -20,7 +20,9 @@ pub(crate) async fn environment(app: &App, caller: &Caller, name: &str) -> Resul
         found = app.store().environment(id).await?;
     }
     // A slug may look like an id; what is an id is taken as one.
-    if found.is_none() && let Ok(slug) = name.parse::<Slug>() {
+    if found.is_none()
+        && let Ok(slug) = name.parse::<Slug>()
+    {
         found = app.store().environment_by_slug(&slug).await?;
     }
     found.filter(|environment| caller.sees(environment)).ok_or_else(|| {

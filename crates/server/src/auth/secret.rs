@@ -27,7 +27,8 @@ pub(crate) fn mint(random: &dyn Random) -> (SecretString, String) {
 /// Whether a text has the form of a secret; others need not be looked up.
 pub(crate) fn has_form(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|encoded| {
-        encoded.len() == ENCODED && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        encoded.len() == ENCODED
+            && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     })
 }
 
@@ -76,7 +77,9 @@ mod tests {
     fn what_does_not_have_the_form_is_not_looked_up() {
         let good = format!("alfred_{}", "a".repeat(43));
         assert!(has_form(&good));
-        for bad in ["", "alfred_", "alfred_short", &good[1..], &format!("{good}a"), &format!("alfred_{}", "é".repeat(21))] {
+        for bad in
+            ["", "alfred_", "alfred_short", &good[1..], &format!("{good}a"), &format!("alfred_{}", "é".repeat(21))]
+        {
             assert!(!has_form(bad), "{bad}");
         }
     }
