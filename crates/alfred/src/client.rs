@@ -29,7 +29,7 @@ pub(crate) use events::EventStream;
 pub(crate) const TOKEN_FILE: &str = "admin-token";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// For answers that take a look at everything at both platforms.
 const SLOW_TIMEOUT: Duration = Duration::from_mins(15);
@@ -76,11 +76,6 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the server says that there is no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
-    }
-
     /// Whether the same call may well be answered later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
@@ -135,7 +130,8 @@ impl Client {
         let local = is_loopback(&url);
         let token = find_token(config, token_file, local)?;
         if !local && url.scheme() == "http" && token.is_some() {
-            printer.warning(format_args!("`{base}` is not encrypted: anybody on the way can read the token, use https"));
+            printer
+                .warning(format_args!("`{base}` is not encrypted: anybody on the way can read the token, use https"));
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("alfred/", env!("CARGO_PKG_VERSION")))
@@ -183,7 +179,7 @@ impl Client {
     /// Every environment of a list, over all its pages. `query` is empty or begins with `&`.
     pub(crate) async fn environments(&self, query: &str) -> Result<Vec<Environment>, ClientError> {
         let mut environments = Vec::new();
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         loop {
             let after = cursor.map(|cursor| format!("&cursor={}", encode(&cursor))).unwrap_or_default();
             let page: Environments = self.get(&format!("/v1/environments?limit=1000{query}{after}")).await?;
@@ -320,9 +316,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 fn find_token(config: &Config, file: Option<&Path>, local: bool) -> Result<Option<SecretString>, Failure> {
     if let Some(path) = file {
         let token = read_token(path)?;
-        return token
-            .map(Some)
-            .ok_or_else(|| Failure::usage(format!("there is no token file `{}`", path.display())));
+        return token.map(Some).ok_or_else(|| Failure::usage(format!("there is no token file `{}`", path.display())));
     }
     if let Some(token) = config.secret(Key::Token) {
         return Ok(Some(token.clone()));

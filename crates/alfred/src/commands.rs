@@ -120,8 +120,8 @@ fn sources(cli: &Cli) -> Result<Sources, Failure> {
     if let Command::Up(arguments) = &cli.command {
         flags.extend(arguments.listen.iter().map(|address| (Key::Listen, address.to_string())));
     }
-    let directory = std::env::current_dir()
-        .map_err(|error| Failure::because("cannot find the working directory", &error))?;
+    let directory =
+        std::env::current_dir().map_err(|error| Failure::because("cannot find the working directory", &error))?;
     let pairs = std::env::vars_os();
     let environment = pairs.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Ok(Sources { flags, environment: environment.collect(), toml: cli.global.config.clone(), directory })

@@ -198,9 +198,7 @@ fn variable(key: Key, lookup: Lookup<'_>) -> Result<Option<Value>, Failure> {
     let direct = lookup(name);
     let file = if key.kind() == Kind::Plain { None } else { lookup(&format!("{name}_FILE")) };
     match (direct, file) {
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("`{name}` and `{name}_FILE` are both set: keep one of them")))
-        }
+        (Some(_), Some(_)) => Err(Failure::usage(format!("`{name}` and `{name}_FILE` are both set: keep one of them"))),
         (Some((text, origin)), None) => Ok(Some(Value { text: text.into(), origin })),
         (None, Some((path, origin))) => {
             let path = PathBuf::from(path);

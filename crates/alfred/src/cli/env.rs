@@ -116,7 +116,9 @@ pub(crate) struct RetryArguments {
 
 /// What `alfred env delete` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  alfred env delete brave-tiger --wait\n  alfred env delete calm-owl quick-fox --yes")]
+#[command(
+    after_help = "Examples:\n  alfred env delete brave-tiger --wait\n  alfred env delete calm-owl quick-fox --yes"
+)]
 pub(crate) struct DeleteArguments {
     /// The environments
     #[arg(value_parser = Slug::from_str, required = true, value_name = "SLUG")]

@@ -15,7 +15,7 @@ use crate::system::{SystemClock, SystemRandom};
 
 /// Runs until interrupted.
 pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<Exit, Failure> {
-    logging::start(&context.printer);
+    logging::start(context.printer);
     let options = options(&arguments)?;
     let contabo = options.contabo.clone();
     let cloud = open(options)?;
@@ -52,9 +52,7 @@ pub(super) async fn serve(cloud: &LocalCloud, listen: Listen) -> Result<Running,
 
 /// Fault rules from flags.
 pub(super) fn rules(texts: &[String]) -> Result<Vec<Rule>, Failure> {
-    let rule = |text: &String| {
-        text.parse().map_err(|error| Failure::usage(format!("`--fault {text}`: {error}")))
-    };
+    let rule = |text: &String| text.parse().map_err(|error| Failure::usage(format!("`--fault {text}`: {error}")));
     texts.iter().map(rule).collect()
 }
 

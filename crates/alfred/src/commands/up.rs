@@ -44,7 +44,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Runs until a signal asks it to stop.
 pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exit, Failure> {
-    logging::start(&context.printer);
+    logging::start(context.printer);
     let data_dir = context.config.data_dir()?;
     files::private_directory(data_dir)?;
     let _owner = owner::claim(data_dir, arguments.local)?;
@@ -86,8 +86,8 @@ async fn with_providers(
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
-    let router = Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready })
-        .router();
+    let router =
+        Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
     say_addresses(context, &listener, cloud)?;
     let stop = CancellationToken::new();
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.clone()));
@@ -164,10 +164,7 @@ fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Runni
         }))?;
     }
     if let Some(cloud) = cloud {
-        context.printer.note(format_args!(
-            "local cloud:  http://{}, DNS on {}",
-            cloud.http_address, cloud.dns_address
-        ));
+        context.printer.note(format_args!("local cloud:  http://{}, DNS on {}", cloud.http_address, cloud.dns_address));
     }
     context.printer.note(format_args!("alfred is up: {url}"));
     if Some(url.as_str()) != context.config.text(Key::Url) {
@@ -177,9 +174,7 @@ fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Runni
 }
 
 fn record_metrics() -> Result<PrometheusHandle, Failure> {
-    PrometheusBuilder::new()
-        .install_recorder()
-        .map_err(|error| Failure::because("cannot collect metrics", &error))
+    PrometheusBuilder::new().install_recorder().map_err(|error| Failure::because("cannot collect metrics", &error))
 }
 
 /// Waits for the signal that asks to stop: Ctrl-C, or what systemd and container runtimes send.

@@ -32,9 +32,8 @@ fn parse(path: &Path, text: &str) -> Result<BTreeMap<Key, Value>, Failure> {
     for (name, value) in table.get_ref() {
         let place = at(name.span().start);
         let key = Key::of_name(name.get_ref()).ok_or_else(|| unknown(&place, name.get_ref()))?;
-        let written = scalar(value.get_ref()).ok_or_else(|| {
-            Failure::usage(format!("{place}: `{}` must be a text or a number", key.name()))
-        })?;
+        let written = scalar(value.get_ref())
+            .ok_or_else(|| Failure::usage(format!("{place}: `{}` must be a text or a number", key.name())))?;
         if key.kind() == Kind::Secret {
             return Err(secret(&place, key));
         }

@@ -54,7 +54,8 @@ async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
         printer.detail(format_args!("cloudflare: the zone is `{}`", zone.name));
         return Ok(());
     }
-    let words = format!("`CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`", zone.name, providers.zone);
+    let words =
+        format!("`CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`", zone.name, providers.zone);
     Err(Failure::new(words).hint("correct one of them"))
 }
 
@@ -62,7 +63,8 @@ async fn permission(printer: Printer, providers: &Providers) -> Result<(), Failu
     let hint = "give it `DNS Write` on the zone at https://dash.cloudflare.com/profile/api-tokens";
     match answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.may_edit().await, token_hint)? {
         Some(MayEdit::No(words)) => {
-            let words = format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", providers.zone);
+            let words =
+                format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", providers.zone);
             Err(Failure::new(words).hint(hint))
         }
         Some(MayEdit::Yes) => {
