@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use cloud::CloudArguments;
+pub(crate) use cloud::{CloudArguments, Plan};
 pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
 pub(crate) use token::{TokenCommand, TokenCreateArguments};
 

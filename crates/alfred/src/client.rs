@@ -29,7 +29,7 @@ pub(crate) use events::EventStream;
 pub(crate) const TOKEN_FILE: &str = "admin-token";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// For answers that take a look at everything at both platforms.
 const SLOW_TIMEOUT: Duration = Duration::from_mins(15);
@@ -76,11 +76,6 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the server says that there is no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
-    }
-
     /// Whether the same call may well be answered later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
@@ -184,7 +179,7 @@ impl Client {
     /// Every environment of a list, over all its pages. `query` is empty or begins with `&`.
     pub(crate) async fn environments(&self, query: &str) -> Result<Vec<Environment>, ClientError> {
         let mut environments = Vec::new();
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         loop {
             let after = cursor.map(|cursor| format!("&cursor={}", encode(&cursor))).unwrap_or_default();
             let page: Environments = self.get(&format!("/v1/environments?limit=1000{query}{after}")).await?;

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use crate::printer::{Printer, Verbosity};
 
 /// Starts logging. `RUST_LOG` decides what is logged where it is set, the printer's verbosity where not.
-pub(crate) fn start(printer: &Printer) {
+pub(crate) fn start(printer: Printer) {
     let default = match printer.verbosity() {
         Verbosity::Quiet => "error",
         Verbosity::Default => "warn,alfred=info,alfred_engine=info,alfred_server=warn",

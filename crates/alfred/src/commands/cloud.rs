@@ -15,7 +15,7 @@ use crate::system::{SystemClock, SystemRandom};
 
 /// Runs until interrupted.
 pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<Exit, Failure> {
-    logging::start(&context.printer);
+    logging::start(context.printer);
     let options = options(&arguments)?;
     let contabo = options.contabo.clone();
     let cloud = open(options)?;

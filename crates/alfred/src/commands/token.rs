@@ -1,6 +1,7 @@
 //! `alfred token`: access tokens.
 
 use alfred_model::seam::Clock as _;
+use alfred_model::user::UserName;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ pub(super) async fn run(context: &Context, command: TokenCommand) -> Result<Exit
 }
 
 async fn create(context: &Context, client: &Client, arguments: &TokenCreateArguments) -> Result<Exit, Failure> {
-    let user = arguments.user.as_ref().map(|user| user.as_str());
+    let user = arguments.user.as_ref().map(UserName::as_str);
     let body = json!({
         "label": arguments.label,
         "user": user,

@@ -44,7 +44,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Runs until a signal asks it to stop.
 pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exit, Failure> {
-    logging::start(&context.printer);
+    logging::start(context.printer);
     let data_dir = context.config.data_dir()?;
     files::private_directory(data_dir)?;
     let _owner = owner::claim(data_dir, arguments.local)?;

@@ -14,6 +14,7 @@ pub(crate) enum Kind {
 macro_rules! keys {
     ($($(#[doc = $about:literal])* $key:ident, $name:literal, $variable:literal, $kind:ident, $default:expr;)+) => {
         /// A key of the configuration.
+        #[expect(clippy::enum_variant_names, reason = "the word of `AWS_SECRET_ACCESS_KEY` is not ours")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) enum Key {
             $($(#[doc = $about])* $key,)+

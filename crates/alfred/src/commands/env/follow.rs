@@ -168,7 +168,9 @@ impl Waiting {
         }
         drop(answers);
         let any = !answered.is_empty();
-        answered.into_iter().for_each(|environment| self.take(environment));
+        for environment in answered {
+            self.take(environment);
+        }
         self.note_silence(any, failed)
     }
 

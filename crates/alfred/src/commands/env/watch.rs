@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use alfred_model::name::Slug;
+
 use super::Context;
 use crate::api::{Environment, Event};
 use crate::cli::WatchArguments;
@@ -15,7 +17,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// Prints events as they happen, until interrupted or, for one environment, until it is gone.
 pub(super) async fn run(context: &Context, arguments: &WatchArguments) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let slug = arguments.slug.as_ref().map(|slug| slug.as_str());
+    let slug = arguments.slug.as_ref().map(Slug::as_str);
     if let Some(slug) = slug {
         let environment: Environment = client.get(&format!("/v1/environments/{slug}")).await?;
         let words = environment.reason.as_deref().unwrap_or_else(|| environment.doing());

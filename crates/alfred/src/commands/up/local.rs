@@ -91,8 +91,9 @@ fn base(url: &str) -> Result<BaseUrl, Failure> {
 fn call_home(listener: &TcpListener) -> Option<String> {
     let address = listener.local_addr().ok()?;
     let ip = address.ip();
-    (ip.is_loopback() || ip.is_unspecified()).then(|| match ip.is_unspecified() {
-        true => format!("http://127.0.0.1:{}", address.port()),
-        false => format!("http://{address}"),
-    })
+    if ip.is_unspecified() {
+        Some(format!("http://127.0.0.1:{}", address.port()))
+    } else {
+        ip.is_loopback().then(|| format!("http://{address}"))
+    }
 }

@@ -15,7 +15,7 @@ use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::{Reach, TcpReach};
 use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
 use alfred_providers::transport::{HttpOptions, HttpTransport, Transport};
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use crate::config::{Config, Key, Kind};
 use crate::error::Failure;
@@ -136,7 +136,7 @@ fn needed<T: std::str::FromStr>(config: &Config, key: Key, expected: &str) -> Re
 }
 
 fn secret(config: &Config, key: Key) -> &str {
-    config.secret(key).map(|secret| secret.expose_secret()).unwrap_or_default()
+    config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default()
 }
 
 fn base(config: &Config, key: Key) -> Result<BaseUrl, Failure> {
