@@ -89,6 +89,14 @@ impl Clock for TokioClock {
     }
 }
 
+/// A TCP port that refuses connections for as long as it is held: bound, so that no other test gets it, and not
+/// listening.
+pub(crate) fn refusing_port() -> tokio::net::TcpSocket {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
 /// Counts up; not random at all, but never the same twice.
 #[derive(Default)]
 pub(crate) struct Counting(Mutex<u64>);

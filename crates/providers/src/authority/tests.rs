@@ -192,7 +192,10 @@ async fn a_referral_proves_nothing_and_a_soa_does() {
 
 #[tokio::test]
 async fn a_port_without_a_server_fails_and_an_empty_list_is_an_error() {
-    let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Connected elsewhere, the socket keeps the port and takes nothing from us.
+    let held = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    held.connect("127.0.0.1:9").await.unwrap();
+    let closed = held.local_addr().unwrap();
     let answers = ask(vec![closed]).await;
     assert!(matches!(&answers[0].state, AnswerState::Failed(words) if words.contains(&closed.to_string())));
     let authority = DnsAuthority::new(Source::Fixed(Vec::new()), Arc::new(Counting::default()));
