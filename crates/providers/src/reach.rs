@@ -75,8 +75,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let reach = TcpReach::default();
         assert!(reach.accepts(Ipv4Addr::LOCALHOST, port).await);
-        drop(listener);
-        assert!(!reach.accepts(Ipv4Addr::LOCALHOST, port).await);
+        let held = crate::testing::refusing_port();
+        assert!(!reach.accepts(Ipv4Addr::LOCALHOST, held.local_addr().unwrap().port()).await);
     }
 
     #[tokio::test]

@@ -52,6 +52,7 @@ impl Transport for Script {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a script holds answers and errors alike")]
 pub(crate) fn json(status: u16, body: &str) -> Answer {
     Ok(http::Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap())
 }
@@ -86,6 +87,14 @@ impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap() + self.began.elapsed()
     }
+}
+
+/// A TCP port that refuses connections for as long as it is held: bound, so that no other test gets it, and not
+/// listening.
+pub(crate) fn refusing_port() -> tokio::net::TcpSocket {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// Counts up; not random at all, but never the same twice.

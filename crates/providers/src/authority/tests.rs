@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::testing::Counting;
 
-type Script = fn(Message, u32) -> Vec<Message>;
+type Script = fn(&Message, u32) -> Vec<Message>;
 
 /// Answers each query with what `over_udp` makes of it (and of how many came before), and over TCP likewise.
 async fn server(over_udp: Script, over_tcp: Option<Script>) -> SocketAddr {
@@ -25,7 +25,7 @@ async fn server(over_udp: Script, over_tcp: Option<Script>) -> SocketAddr {
         let mut count = 0;
         while let Ok((length, from)) = udp.recv_from(&mut buffer).await {
             let query = Message::from_vec(&buffer[..length]).unwrap();
-            for reply in over_udp(query, count) {
+            for reply in over_udp(&query, count) {
                 udp.send_to(&reply.to_vec().unwrap(), from).await.unwrap();
             }
             count += 1;
@@ -36,7 +36,7 @@ async fn server(over_udp: Script, over_tcp: Option<Script>) -> SocketAddr {
             let length = stream.read_u16().await.unwrap();
             let mut query = vec![0; usize::from(length)];
             stream.read_exact(&mut query).await.unwrap();
-            for reply in script(Message::from_vec(&query).unwrap(), 0) {
+            for reply in script(&Message::from_vec(&query).unwrap(), 0) {
                 let bytes = reply.to_vec().unwrap();
                 stream.write_u16(u16::try_from(bytes.len()).unwrap()).await.unwrap();
                 stream.write_all(&bytes).await.unwrap();
@@ -69,8 +69,8 @@ fn address(last: u8) -> RData {
     RData::A(A(Ipv4Addr::new(198, 51, 100, last)))
 }
 
-fn right(query: Message, _: u32) -> Vec<Message> {
-    vec![reply(&query, ResponseCode::NoError, vec![record("a.example.com.", address(4))])]
+fn right(query: &Message, _: u32) -> Vec<Message> {
+    vec![reply(query, ResponseCode::NoError, vec![record("a.example.com.", address(4))])]
 }
 
 async fn ask(servers: Vec<SocketAddr>) -> Vec<ServerAnswer> {
@@ -89,10 +89,10 @@ fn addresses(last: &[u8]) -> Vec<Ipv4Addr> {
 
 #[tokio::test]
 async fn every_server_says_its_own() {
-    let no_such_name: Script = |query, _| vec![reply(&query, ResponseCode::NXDomain, Vec::new())];
-    let refused: Script = |query, _| vec![reply(&query, ResponseCode::Refused, Vec::new())];
-    let broken: Script = |query, _| vec![reply(&query, ResponseCode::ServFail, Vec::new())];
-    let no_data: Script = |query, _| vec![reply(&query, ResponseCode::NoError, Vec::new())];
+    let no_such_name: Script = |query, _| vec![reply(query, ResponseCode::NXDomain, Vec::new())];
+    let refused: Script = |query, _| vec![reply(query, ResponseCode::Refused, Vec::new())];
+    let broken: Script = |query, _| vec![reply(query, ResponseCode::ServFail, Vec::new())];
+    let no_data: Script = |query, _| vec![reply(query, ResponseCode::NoError, Vec::new())];
     let mut servers = Vec::new();
     for script in [right as Script, no_such_name, refused, broken, no_data] {
         servers.push(server(script, None).await);
@@ -117,17 +117,17 @@ async fn aliases_are_followed_within_the_answer_and_not_beyond() {
             record("c.example.com.", address(8)),
             record("stray.example.com.", address(1)),
         ];
-        vec![reply(&query, ResponseCode::NoError, answers)]
+        vec![reply(query, ResponseCode::NoError, answers)]
     };
     assert_eq!(ask_one(chain, None).await, (addresses(&[8, 9]), AnswerState::Answered));
     let outside: Script = |query, _| {
         let alias = record("a.example.com.", RData::CNAME(CNAME(name("elsewhere.net."))));
-        vec![reply(&query, ResponseCode::NoError, vec![alias])]
+        vec![reply(query, ResponseCode::NoError, vec![alias])]
     };
     assert_eq!(ask_one(outside, None).await, (Vec::new(), AnswerState::Answered));
     let circle: Script = |query, _| {
         let alias = record("a.example.com.", RData::CNAME(CNAME(name("a.example.com."))));
-        vec![reply(&query, ResponseCode::NoError, vec![alias])]
+        vec![reply(query, ResponseCode::NoError, vec![alias])]
     };
     assert_eq!(ask_one(circle, None).await, (Vec::new(), AnswerState::Answered));
 }
@@ -135,13 +135,13 @@ async fn aliases_are_followed_within_the_answer_and_not_beyond() {
 #[tokio::test]
 async fn forged_replies_are_passed_over() {
     let forged: Script = |query, _| {
-        let mut other_id = right(query.clone(), 0).remove(0);
+        let mut other_id = right(query, 0).remove(0);
         other_id.metadata.id ^= 1;
-        let mut other_name = reply(&query, ResponseCode::NXDomain, Vec::new());
+        let mut other_name = reply(query, ResponseCode::NXDomain, Vec::new());
         other_name.queries[0].set_name(name("b.example.com."));
-        let mut other_type = reply(&query, ResponseCode::NXDomain, Vec::new());
+        let mut other_type = reply(query, ResponseCode::NXDomain, Vec::new());
         other_type.queries[0].set_query_type(RecordType::AAAA);
-        let mut no_question = reply(&query, ResponseCode::NXDomain, Vec::new());
+        let mut no_question = reply(query, ResponseCode::NXDomain, Vec::new());
         no_question.queries.clear();
         vec![other_id, other_name, other_type, no_question, query.clone(), right(query, 0).remove(0)]
     };
@@ -151,13 +151,13 @@ async fn forged_replies_are_passed_over() {
 #[tokio::test]
 async fn a_truncated_answer_is_fetched_over_tcp() {
     let truncated: Script = |query, _| {
-        let mut message = reply(&query, ResponseCode::NoError, Vec::new());
+        let mut message = reply(query, ResponseCode::NoError, Vec::new());
         message.metadata.truncation = true;
         vec![message]
     };
     let whole: Script = |query, _| {
         let answers = (1..=200).map(|last| record("a.example.com.", address(last))).collect();
-        vec![reply(&query, ResponseCode::NoError, answers)]
+        vec![reply(query, ResponseCode::NoError, answers)]
     };
     let (found, state) = ask_one(truncated, Some(whole)).await;
     assert_eq!((found.len(), state), (200, AnswerState::Answered));
@@ -174,14 +174,14 @@ async fn a_lost_query_is_asked_again() {
 #[tokio::test]
 async fn a_referral_proves_nothing_and_a_soa_does() {
     let referral: Script = |query, _| {
-        let mut message = reply(&query, ResponseCode::NoError, Vec::new());
+        let mut message = reply(query, ResponseCode::NoError, Vec::new());
         message.metadata.authoritative = false;
         message.add_authority(record("example.com.", RData::NS(NS(name("ns1.example.com.")))));
         vec![message]
     };
     assert!(matches!(ask_one(referral, None).await.1, AnswerState::Failed(words) if words.contains("authoritative")));
     let negative: Script = |query, _| {
-        let mut message = reply(&query, ResponseCode::NoError, Vec::new());
+        let mut message = reply(query, ResponseCode::NoError, Vec::new());
         message.metadata.authoritative = false;
         let soa = SOA::new(name("ns1.example.com."), name("dns.example.com."), 1, 1, 1, 1, 1);
         message.add_authority(record("example.com.", RData::SOA(soa)));
@@ -192,7 +192,10 @@ async fn a_referral_proves_nothing_and_a_soa_does() {
 
 #[tokio::test]
 async fn a_port_without_a_server_fails_and_an_empty_list_is_an_error() {
-    let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Connected elsewhere, the socket keeps the port and takes nothing from us.
+    let held = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    held.connect("127.0.0.1:9").await.unwrap();
+    let closed = held.local_addr().unwrap();
     let answers = ask(vec![closed]).await;
     assert!(matches!(&answers[0].state, AnswerState::Failed(words) if words.contains(&closed.to_string())));
     let authority = DnsAuthority::new(Source::Fixed(Vec::new()), Arc::new(Counting::default()));
@@ -200,7 +203,7 @@ async fn a_port_without_a_server_fails_and_an_empty_list_is_an_error() {
 }
 
 /// A resolver for `example.com` that is, at the same port, its authoritative server.
-fn zone_script(query: Message, count: u32) -> Vec<Message> {
+fn zone_script(query: &Message, count: u32) -> Vec<Message> {
     let asked = query.queries[0].name().to_ascii().to_ascii_lowercase();
     let answers = match (asked.as_str(), query.queries[0].query_type()) {
         ("example.com.", RecordType::NS) => {

@@ -87,7 +87,7 @@ mod tests {
             [(5, Some(1), Some(10)), (700, Some(290), Some(1_200))]
         );
         assert_eq!(read("default;r=1", ""), [(1, None, None)]);
-        assert_eq!(read(r#"x;r=99999999999;t=99999999999"#, "q"), [(u32::MAX, Some(86_400), None)]);
+        assert_eq!(read("x;r=99999999999;t=99999999999", "q"), [(u32::MAX, Some(86_400), None)]);
         for nonsense in ["", ",,;;==", r#""default";r=-1;t=3"#, r#""default";t=3"#, "\"", "r=50"] {
             assert_eq!(read(nonsense, nonsense), [], "{nonsense}");
         }

@@ -399,7 +399,7 @@ async fn secrets_are_shown_by_nothing() {
     let everything = SECRETS.join(" | ");
     let echo = serde_json::json!({ "statusCode": 400, "message": everything }).to_string();
     let page = format!("oops {everything}");
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for answer in [json(400, &echo), json(200, &page), json(500, &page)] {
         for (name, _) in CALLS {
             let client = client(&Script::new([token(), answer.clone()]));
@@ -409,7 +409,7 @@ async fn secrets_are_shown_by_nothing() {
                     assert!(!format!("{error} {error:?}").contains(secret), "{name}: {error}");
                 }
             }
-            shown.push_str(&format!("{client:?} {:?} {:?}", order(), reinstall()));
+            shown.push(format!("{client:?} {:?} {:?}", order(), reinstall()));
         }
     }
     for body in [everything.clone(), serde_json::json!({ "error": "x", "error_description": everything }).to_string()] {
@@ -420,6 +420,7 @@ async fn secrets_are_shown_by_nothing() {
             }
         }
     }
+    let shown = shown.join("\n");
     for secret in SECRETS {
         assert!(!shown.contains(secret), "{shown}");
     }

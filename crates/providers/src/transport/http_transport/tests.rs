@@ -44,10 +44,8 @@ async fn an_answer_of_any_status_comes_back_whole() {
 
 #[tokio::test]
 async fn a_refused_connection_a_missing_name_and_a_failed_handshake_are_not_sent() {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    let held = crate::testing::refusing_port();
+    let closed = held.local_addr().unwrap();
     let (plain, _) = server(b"this is no TLS\r\n\r\n".to_vec()).await;
     for url in [format!("http://{closed}"), "http://no-such-name.invalid".into(), plain.replace("http://", "https://")]
     {
