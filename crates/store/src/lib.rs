@@ -28,7 +28,7 @@ pub use changes::{
 };
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use sql::{SqlOptions, SqlStore, mask_address};
+pub use sql::{CommitHook, CommitMoment, SqlOptions, SqlStore, mask_address};
 
 use alfred_model::environment::Environment;
 use alfred_model::event::Event;

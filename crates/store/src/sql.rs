@@ -44,9 +44,24 @@ use reader::Reader;
 use session::Session;
 use writer::Writer;
 
+/// Which side of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitMoment {
+    /// The transaction is still open: if the process ends here, nothing of it is written.
+    Before,
+    /// It is durable, and no caller knows yet.
+    After,
+}
+
+/// Told of each commit.
+pub type CommitHook = Arc<dyn Fn(CommitMoment) + Send + Sync>;
+
 /// How a database is opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqlOptions {
+    /// Called on the writer's task around each commit, with the transaction still open and again once it is durable;
+    /// for tests that end the process there.
+    pub on_commit: Option<CommitHook>,
     /// So many connections read at the same time; at least one.
     pub readers: u32,
     /// At most so many pieces of work are committed together; at least one.
@@ -55,9 +70,20 @@ pub struct SqlOptions {
     pub max_pages: Option<u32>,
 }
 
+impl std::fmt::Debug for SqlOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("SqlOptions")
+            .field("readers", &self.readers)
+            .field("group", &self.group)
+            .field("max_pages", &self.max_pages)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { readers: 4, group: 256, max_pages: None }
+        Self { on_commit: None, readers: 4, group: 256, max_pages: None }
     }
 }
 
@@ -81,7 +107,7 @@ impl SqlStore {
         let connection = connector.prepare().await?;
         let reader = Reader::new(connector.readers(options.readers));
         let statements = Arc::new(AtomicU64::new(0));
-        let session = Session::new(connection, connector.dialect, Arc::clone(&statements));
+        let session = Session::new(connection, connector.dialect, Arc::clone(&statements), connector.on_commit.clone());
         let (writer, task) = Writer::start(connector, session, Arc::clone(&statements), options.group);
         Ok(Self { writer: Mutex::new(Some(Arc::new(writer))), task: Mutex::new(Some(task)), reader, statements })
     }

@@ -13,8 +13,12 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Ex
 use super::address::{Address, mask_address};
 use super::dialect::Dialect;
 use super::failure::{postgres_code, sqlite, sqlite_code, store_error};
-use super::{SqlOptions, migration};
+use super::{CommitHook, SqlOptions, migration};
 use crate::StoreError;
+
+const RELEASE_LEASES: &str = "\
+    UPDATE environments SET lease_worker = NULL, lease_until = NULL WHERE lease_until IS NOT NULL; \
+    UPDATE vms SET lease_worker = NULL, lease_until = NULL WHERE lease_until IS NOT NULL";
 
 /// `alfd`: marks a SQLite file as ours, so that another program's file is refused instead of filled with our tables.
 const APPLICATION_ID: i32 = 0x616c_6664;
@@ -30,6 +34,8 @@ pub(super) struct Connector {
     shown: String,
     /// Statements for each new connection that writes.
     setup: String,
+    /// Told of each commit.
+    pub(super) on_commit: Option<CommitHook>,
     /// Held while the database is open, so that no second process opens the same file.
     _lock: Option<Arc<File>>,
 }
@@ -46,10 +52,11 @@ impl Connector {
             }
             Address::Postgres(url) => (url, Dialect::Postgres, None, String::new()),
         };
+        let on_commit = options.on_commit.clone();
         let options = AnyConnectOptions::from_str(&url)
             .map_err(|_| StoreError::Address { address: shown.clone() })?
             .disable_statement_logging();
-        Ok(Self { dialect, options, shown, setup, _lock: lock })
+        Ok(Self { dialect, options, shown, setup, on_commit, _lock: lock })
     }
 
     /// A connection that writes.
@@ -75,6 +82,11 @@ impl Connector {
             self.claim_file(&mut connection).await?;
         }
         migration::run(&mut connection, self.dialect).await?;
+        if self.dialect == Dialect::Sqlite {
+            // The file is ours alone: whoever held a lease is gone, and nobody has to wait for it to run out.
+            let released = connection.execute(sqlx::raw_sql(RELEASE_LEASES)).await;
+            released.map_err(|error| self.open_error(error))?;
+        }
         Ok(connection)
     }
 

@@ -11,6 +11,7 @@ use super::dialect::Dialect;
 use super::failure::store_error;
 use super::row::{EVENT, Row, event_values};
 use super::statement::{CHUNK, Statement, new_columns};
+use super::{CommitHook, CommitMoment};
 use crate::StoreError;
 
 /// The connection that writes, and what the current transaction has gathered.
@@ -18,13 +19,19 @@ pub(super) struct Session {
     connection: AnyConnection,
     pub(super) dialect: Dialect,
     statements: Arc<AtomicU64>,
+    on_commit: Option<CommitHook>,
     writes: u64,
     events: Vec<Event>,
 }
 
 impl Session {
-    pub(super) fn new(connection: AnyConnection, dialect: Dialect, statements: Arc<AtomicU64>) -> Self {
-        Self { connection, dialect, statements, writes: 0, events: Vec::new() }
+    pub(super) fn new(
+        connection: AnyConnection,
+        dialect: Dialect,
+        statements: Arc<AtomicU64>,
+        on_commit: Option<CommitHook>,
+    ) -> Self {
+        Self { connection, dialect, statements, on_commit, writes: 0, events: Vec::new() }
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
@@ -33,7 +40,16 @@ impl Session {
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.plain("committing", "COMMIT").await
+        self.tell(CommitMoment::Before);
+        self.plain("committing", "COMMIT").await?;
+        self.tell(CommitMoment::After);
+        Ok(())
+    }
+
+    fn tell(&self, moment: CommitMoment) {
+        if let Some(hook) = &self.on_commit {
+            hook(moment);
+        }
     }
 
     pub(super) async fn roll_back(&mut self) -> Result<(), StoreError> {

@@ -178,7 +178,12 @@ impl Task {
 
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         let connection = self.connector.connect().await?;
-        self.session = Some(Session::new(connection, self.connector.dialect, Arc::clone(&self.statements)));
+        self.session = Some(Session::new(
+            connection,
+            self.connector.dialect,
+            Arc::clone(&self.statements),
+            self.connector.on_commit.clone(),
+        ));
         Ok(())
     }
 }
