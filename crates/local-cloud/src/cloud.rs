@@ -360,19 +360,18 @@ fn instead(fault: &Fault) -> Response<Bytes> {
             ..
         } => {
             let status = code(*status);
-            let mut response = match body {
-                Some(body) => json_bytes(status, Bytes::from(body.clone())),
-                None => {
-                    let text = format!("fault: status {}", status.as_u16());
-                    let errors =
-                        json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
-                    // Both platforms' clients find their own error shape in it.
-                    let body = json!({
-                        "success": false, "errors": errors, "messages": [], "result": null,
-                        "statusCode": status.as_u16(), "message": text,
-                    });
-                    json_answer(status, &body)
-                }
+            let mut response = if let Some(body) = body {
+                json_bytes(status, Bytes::from(body.clone()))
+            } else {
+                let text = format!("fault: status {}", status.as_u16());
+                let errors =
+                    json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
+                // Both platforms' clients find their own error shape in it.
+                let body = json!({
+                    "success": false, "errors": errors, "messages": [], "result": null,
+                    "statusCode": status.as_u16(), "message": text,
+                });
+                json_answer(status, &body)
             };
             if let Some(seconds) = retry_after {
                 response
@@ -401,3 +400,6 @@ pub(crate) fn json_bytes(status: StatusCode, body: Bytes) -> Response<Bytes> {
     );
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,9 @@ fn admit<'r>(
         .cloned()
         .ok_or_else(|| token::refusal(route.as_ref()))?;
     let rate = world.options.rate;
-    let taken = world.budgets.take(&token.budget_owner(), rate, now);
-    *standing = Some(taken);
-    if let Some(seconds) = taken.blocked_seconds {
+    let budget = world.budgets.take(&token.budget_owner(), rate, now);
+    *standing = Some(budget);
+    if let Some(seconds) = budget.blocked_seconds {
         return Err(ApiError::throttled(seconds));
     }
     let verifies = route.as_ref().is_some_and(|route| {

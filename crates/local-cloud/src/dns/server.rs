@@ -77,6 +77,9 @@ impl Authority {
             answers: Vec::new(),
             authorities: Vec::new(),
         };
+        if request.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
+            return refused(ResponseCode::BADVERS);
+        }
         if request.metadata.op_code != OpCode::Query {
             return refused(ResponseCode::NotImp);
         }
