@@ -15,10 +15,7 @@ use jiff::Timestamp;
 struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an example is a program of its own"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "an example is a program of its own")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -27,10 +24,7 @@ impl Clock for SystemClock {
 struct SystemRandom;
 
 impl Random for SystemRandom {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an example is a program of its own"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "an example is a program of its own")]
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(16) {
             chunk.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..chunk.len()]);
@@ -40,17 +34,13 @@ impl Random for SystemRandom {
 
 fn address(variable: &str, default: &str) -> Result<SocketAddr, Box<dyn Error>> {
     let text = env::var(variable).unwrap_or_else(|_| default.to_owned());
-    text.parse()
-        .map_err(|error| format!("`{variable}={text}` is no address: {error}").into())
+    text.parse().map_err(|error| format!("`{variable}={text}` is no address: {error}").into())
 }
 
 #[expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut options = Options {
-        state_file: env::var_os("LOCAL_CLOUD_STATE").map(Into::into),
-        ..Options::default()
-    };
+    let mut options = Options { state_file: env::var_os("LOCAL_CLOUD_STATE").map(Into::into), ..Options::default() };
     for rule in env::args().skip(1) {
         options.faults.push(rule.parse()?);
     }
@@ -61,10 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             dns: address("LOCAL_CLOUD_DNS", "127.0.0.1:7053")?,
         })
         .await?;
-    println!(
-        "CLOUDFLARE_API_BASE=http://{}/client/v4",
-        running.http_address
-    );
+    println!("CLOUDFLARE_API_BASE=http://{}/client/v4", running.http_address);
     println!("CLOUDFLARE_API_TOKEN={DEMO_TOKEN}");
     println!("CLOUDFLARE_ZONE_ID={DEMO_ZONE_ID}");
     println!("CLOUDFLARE_ACCOUNT_ID={DEMO_ACCOUNT_ID}");

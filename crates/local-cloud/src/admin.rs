@@ -36,9 +36,7 @@ pub(crate) fn refuse_foreign_host(request: &Request<Bytes>) -> Option<Response<B
 fn is_own_origin(headers: &HeaderMap) -> bool {
     match headers.get(header::ORIGIN).map(|origin| origin.to_str()) {
         None => true,
-        Some(Ok(origin)) => origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| is_loopback(authority)),
+        Some(Ok(origin)) => origin.split_once("://").is_some_and(|(_, authority)| is_loopback(authority)),
         Some(Err(_)) => false,
     }
 }
@@ -48,14 +46,8 @@ fn is_loopback(authority: &str) -> bool {
         return false;
     };
     let host = authority.host();
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What may be changed while the cloud runs.
@@ -68,11 +60,7 @@ struct Adjustment {
 
 /// Answers a control call; its path begins with `/_admin/`.
 pub(crate) fn answer(cloud: &LocalCloud, request: &Request<Bytes>) -> Response<Bytes> {
-    let path = request
-        .uri()
-        .path()
-        .strip_prefix(PREFIX)
-        .unwrap_or_default();
+    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
     match (request.method(), path) {
         (&Method::GET, "state") => state(cloud),
         (&Method::GET, "journal") => journal(cloud, request),
@@ -88,10 +76,7 @@ pub(crate) fn answer(cloud: &LocalCloud, request: &Request<Bytes>) -> Response<B
         }
         (&Method::GET, "options") => options(cloud),
         (&Method::PATCH, "options") => adjust(cloud, request.body()),
-        _ => refusal(
-            StatusCode::NOT_FOUND,
-            "no such control; there are state, journal, faults, options, machines",
-        ),
+        _ => refusal(StatusCode::NOT_FOUND, "no such control; there are state, journal, faults, options, machines"),
     }
 }
 
@@ -102,11 +87,7 @@ fn state(cloud: &LocalCloud) -> Response<Bytes> {
 }
 
 fn journal(cloud: &LocalCloud, request: &Request<Bytes>) -> Response<Bytes> {
-    let since = match request
-        .uri()
-        .query()
-        .and_then(|query| query.strip_prefix("since="))
-    {
+    let since = match request.uri().query().and_then(|query| query.strip_prefix("since=")) {
         None => 0,
         Some(number) => match number.parse() {
             Ok(number) => number,
@@ -122,10 +103,7 @@ fn add_faults(cloud: &LocalCloud, body: &Bytes) -> Response<Bytes> {
     let given: Value = match serde_json::from_slice(body) {
         Ok(given) => given,
         Err(error) => {
-            return refusal(
-                StatusCode::BAD_REQUEST,
-                &format!("the body is no JSON: {error}"),
-            );
+            return refusal(StatusCode::BAD_REQUEST, &format!("the body is no JSON: {error}"));
         }
     };
     let items = match given {
@@ -145,10 +123,7 @@ fn add_faults(cloud: &LocalCloud, body: &Bytes) -> Response<Bytes> {
     }
     for rule in rules {
         if !cloud.faults().add(rule) {
-            return refusal(
-                StatusCode::BAD_REQUEST,
-                "too many rules are in force; delete them first",
-            );
+            return refusal(StatusCode::BAD_REQUEST, "too many rules are in force; delete them first");
         }
     }
     ok(&json!({"faults": cloud.faults().rules()}))
@@ -191,23 +166,10 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_taken() {
-        for host in [
-            "localhost",
-            "LOCALHOST:80",
-            "127.0.0.1:7071",
-            "127.9.8.7",
-            "[::1]:80",
-        ] {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:7071", "127.9.8.7", "[::1]:80"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in [
-            "evil.example",
-            "127.0.0.1.evil.example",
-            "192.168.0.1",
-            "[::2]",
-            "",
-            "localhost.evil:80",
-        ] {
+        for host in ["evil.example", "127.0.0.1.evil.example", "192.168.0.1", "[::2]", "", "localhost.evil:80"] {
             assert!(!is_loopback(host), "{host}");
         }
     }

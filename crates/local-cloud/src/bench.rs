@@ -109,11 +109,7 @@ pub(crate) fn records_path(rest: &str) -> String {
 }
 
 pub(crate) fn request(method: &str, path: &str, body: &Value) -> Request<Bytes> {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
     Request::builder()
         .method(method)
         .uri(format!("/client/v4{path}"))
@@ -128,8 +124,5 @@ pub(crate) fn codes(answer: &Value) -> (u64, Option<u64>) {
     assert_eq!(answer["success"], false, "{answer}");
     assert!(answer["result"].is_null(), "{answer}");
     let first = &answer["errors"][0];
-    (
-        first["code"].as_u64().unwrap(),
-        first["error_chain"][0]["code"].as_u64(),
-    )
+    (first["code"].as_u64().unwrap(), first["error_chain"][0]["code"].as_u64())
 }

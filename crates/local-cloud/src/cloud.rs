@@ -91,8 +91,7 @@ impl LocalCloud {
             let stuck = faults.clone();
             contabo_options.stuck = Some(Arc::new(move |instance| stuck.stuck_status(instance)));
         }
-        let cloudflare =
-            Cloudflare::new(options.cloudflare, Arc::clone(&clock), Arc::clone(&random));
+        let cloudflare = Cloudflare::new(options.cloudflare, Arc::clone(&clock), Arc::clone(&random));
         let contabo = Contabo::new(contabo_options, Arc::clone(&clock), random);
         Self {
             inner: Arc::new(Inner {
@@ -110,11 +109,7 @@ impl LocalCloud {
 
     /// Makes a cloud and, if there is a state file, goes on from what it says. A file that cannot be understood is an
     /// error and is left as it is.
-    pub fn open(
-        options: Options,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, StateError> {
+    pub fn open(options: Options, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StateError> {
         let cloud = Self::new(options, clock, random);
         persistence::load(&cloud)?;
         Ok(cloud)
@@ -174,21 +169,13 @@ impl LocalCloud {
             _ => contabo::route_name(request.method(), path),
         }
         .unwrap_or_default();
-        let verdict = self.inner.faults.judge(Target {
-            service,
-            method: request.method().as_str(),
-            path,
-            route,
-        });
+        let verdict = self.inner.faults.judge(Target { service, method: request.method().as_str(), path, route });
         let sequence = self.inner.journal.begin(Entry {
             sequence: 0,
             time: self.inner.clock.now(),
             service,
             method: request.method().as_str().to_owned(),
-            path: request
-                .uri()
-                .path_and_query()
-                .map_or_else(|| path.to_owned(), ToString::to_string),
+            path: request.uri().path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
             route,
             outcome: Outcome::Open,
             request_id: text_header(request.headers(), "x-request-id"),
@@ -196,34 +183,23 @@ impl LocalCloud {
         });
         let reply = self.carry_out(service, request, verdict).await;
         let (outcome, ray) = match &reply {
-            Reply::Whole(response) => (
-                Outcome::Answered(response.status().as_u16()),
-                text_header(response.headers(), "cf-ray"),
-            ),
-            Reply::Cut(response) => (
-                Outcome::Lost(CallLost::CutBody),
-                text_header(response.headers(), "cf-ray"),
-            ),
+            Reply::Whole(response) => {
+                (Outcome::Answered(response.status().as_u16()), text_header(response.headers(), "cf-ray"))
+            }
+            Reply::Cut(response) => (Outcome::Lost(CallLost::CutBody), text_header(response.headers(), "cf-ray")),
             Reply::Lost(lost) => (Outcome::Lost(*lost), None),
         };
         self.inner.journal.finish(sequence, outcome, ray);
         reply
     }
 
-    async fn carry_out(
-        &self,
-        service: Service,
-        request: Request<Bytes>,
-        verdict: Verdict,
-    ) -> Reply {
+    async fn carry_out(&self, service: Service, request: Request<Bytes>, verdict: Verdict) -> Reply {
         match &verdict.fault {
             Some(Fault::LostBefore) => {
                 pause(verdict.delay_before).await;
                 return Reply::Lost(CallLost::BeforeCommit);
             }
-            Some(
-                fault @ (Fault::Status { after: false, .. } | Fault::Html { after: false, .. }),
-            ) => {
+            Some(fault @ (Fault::Status { after: false, .. } | Fault::Html { after: false, .. })) => {
                 pause(verdict.delay_before).await;
                 return Reply::Whole(instead(fault));
             }
@@ -238,20 +214,13 @@ impl LocalCloud {
         match &verdict.fault {
             Some(Fault::LostAfter) => Reply::Lost(CallLost::AfterCommit),
             Some(Fault::CutBody) => Reply::Cut(response),
-            Some(fault @ (Fault::Status { .. } | Fault::Html { .. })) => {
-                Reply::Whole(instead(fault))
-            }
+            Some(fault @ (Fault::Status { .. } | Fault::Html { .. })) => Reply::Whole(instead(fault)),
             _ => Reply::Whole(response),
         }
     }
 
     /// Carries a call out after a wait, also when its client has gone by then: a slow platform does the same.
-    async fn late(
-        &self,
-        service: Service,
-        request: Request<Bytes>,
-        milliseconds: u64,
-    ) -> Response<Bytes> {
+    async fn late(&self, service: Service, request: Request<Bytes>, milliseconds: u64) -> Response<Bytes> {
         let cloud = self.clone();
         let work = tokio::spawn(async move {
             pause(milliseconds).await;
@@ -259,10 +228,7 @@ impl LocalCloud {
         });
         work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a delayed call failed");
-            json_answer(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &json!({"message": "internal error"}),
-            )
+            json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": "internal error"}))
         })
     }
 
@@ -298,20 +264,14 @@ impl LocalCloud {
             Ok(body) => Response::from_parts(parts, body.to_bytes()),
             Err(error) => {
                 tracing::error!(%error, "an answer could not be read");
-                json_answer(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    &json!({"message": "internal error"}),
-                )
+                json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": "internal error"}))
             }
         }
     }
 }
 
 fn service_of(path: &str) -> Service {
-    let under = |prefix: &str| {
-        path.strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if under(cloudflare::PREFIX) {
         Service::Cloudflare
     } else if under("/v1") || path == CONTABO_TOKEN_PATH {
@@ -348,24 +308,16 @@ fn instead(fault: &Fault) -> Response<Bytes> {
             );
             let mut response = Response::new(Bytes::from(page));
             *response.status_mut() = status;
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
             response
         }
-        Fault::Status {
-            status,
-            retry_after,
-            body,
-            ..
-        } => {
+        Fault::Status { status, retry_after, body, .. } => {
             let status = code(*status);
             let mut response = if let Some(body) = body {
                 json_bytes(status, Bytes::from(body.clone()))
             } else {
                 let text = format!("fault: status {}", status.as_u16());
-                let errors =
-                    json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
+                let errors = json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
                 // Both platforms' clients find their own error shape in it.
                 let body = json!({
                     "success": false, "errors": errors, "messages": [], "result": null,
@@ -374,16 +326,11 @@ fn instead(fault: &Fault) -> Response<Bytes> {
                 json_answer(status, &body)
             };
             if let Some(seconds) = retry_after {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             response
         }
-        _ => json_answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({"message": "internal error"}),
-        ),
+        _ => json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": "internal error"})),
     }
 }
 
@@ -394,10 +341,7 @@ pub(crate) fn json_answer(status: StatusCode, body: &serde_json::Value) -> Respo
 pub(crate) fn json_bytes(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -33,8 +33,8 @@ use tokio::sync::watch;
 
 pub(crate) use index::{Names, self_and_ancestors};
 pub use options::{
-    DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_TOKEN_ID, DEMO_ZONE, DEMO_ZONE_ID, Options, Permission, Plan,
-    RateOptions, TokenOptions, TokenOwner, TokenStatus, ZoneOptions,
+    DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_TOKEN_ID, DEMO_ZONE, DEMO_ZONE_ID, Options, Permission, Plan, RateOptions,
+    TokenOptions, TokenOwner, TokenStatus, ZoneOptions,
 };
 pub use record::{Record, RecordKind};
 pub(crate) use route::PREFIX;
@@ -59,14 +59,7 @@ impl Cloudflare {
     /// Makes the account that `options` describe.
     pub fn new(options: Options, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let world = World::new(options, clock.now());
-        Self {
-            inner: Arc::new(Inner {
-                world: Mutex::new(world),
-                clock,
-                random,
-                changes: watch::Sender::new(0),
-            }),
-        }
+        Self { inner: Arc::new(Inner { world: Mutex::new(world), clock, random, changes: watch::Sender::new(0) }) }
     }
 
     /// Answers one API request; its path begins with `/client/v4`.
@@ -118,10 +111,7 @@ impl Cloudflare {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // Work under the lock is rolled back or complete: a panic elsewhere leaves nothing half done.
-        self.inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -142,11 +132,9 @@ fn random_hex(random: &dyn Random, bytes: usize) -> String {
     use std::fmt::Write;
     let mut buffer = vec![0; bytes];
     random.fill(&mut buffer);
-    buffer
-        .iter()
-        .fold(String::with_capacity(2 * bytes), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    buffer.iter().fold(String::with_capacity(2 * bytes), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

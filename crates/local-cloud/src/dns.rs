@@ -53,10 +53,7 @@ pub struct Resolution {
 /// Answers a question with what is published now.
 pub(crate) fn resolve(cloudflare: &Cloudflare, name: &str, kind: RecordType) -> Resolution {
     let Ok(mut question) = Name::from_str_relaxed(name) else {
-        return Resolution {
-            code: ResponseCode::FormErr,
-            answers: Vec::new(),
-        };
+        return Resolution { code: ResponseCode::FormErr, answers: Vec::new() };
     };
     question.set_fqdn(true);
     let reply = look_up(cloudflare, &question, kind);
@@ -78,12 +75,8 @@ pub(crate) fn resolve(cloudflare: &Cloudflare, name: &str, kind: RecordType) -> 
 /// Answers a question with what is published now.
 pub(crate) fn look_up(cloudflare: &Cloudflare, question: &Name, kind: RecordType) -> Reply {
     cloudflare.with_published(|world| {
-        let mut reply = Reply {
-            code: ResponseCode::NoError,
-            authoritative: true,
-            answers: Vec::new(),
-            authorities: Vec::new(),
-        };
+        let mut reply =
+            Reply { code: ResponseCode::NoError, authoritative: true, answers: Vec::new(), authorities: Vec::new() };
         if world.zone_of(&plain(question)).is_none() {
             reply.code = ResponseCode::Refused;
             reply.authoritative = false;
@@ -92,9 +85,7 @@ pub(crate) fn look_up(cloudflare: &Cloudflare, question: &Name, kind: RecordType
         if kind == RecordType::ANY {
             // RFC 8482: a minimal answer, as the platform gives.
             let hardware = RData::HINFO(HINFO::new("RFC8482".into(), String::new()));
-            reply
-                .answers
-                .push(Record::from_rdata(question.clone(), 3_789, hardware));
+            reply.answers.push(Record::from_rdata(question.clone(), 3_789, hardware));
             return reply;
         }
         let mut owner = question.clone();
@@ -154,28 +145,20 @@ fn step(world: &World, owner: &Name, kind: RecordType, reply: &mut Reply) -> Opt
         if rdata::record_type(record.kind) == kind
             && let Some(data) = rdata::data(record)
         {
-            reply
-                .answers
-                .push(Record::from_rdata(owner.clone(), record.served_ttl(), data));
+            reply.answers.push(Record::from_rdata(owner.clone(), record.served_ttl(), data));
         }
     }
     if reply.answers.len() > before || (apex && kind == RecordType::NS) {
         return None;
     }
-    let alias = records
-        .iter()
-        .find(|record| record.kind == RecordKind::Cname && !record.proxied);
+    let alias = records.iter().find(|record| record.kind == RecordKind::Cname && !record.proxied);
     if let Some(alias) = alias
         && let Some(RData::CNAME(CNAME(target))) = rdata::data(alias)
     {
         if apex {
             return flatten(world, owner, &target, kind, reply, entry);
         }
-        reply.answers.push(Record::from_rdata(
-            owner.clone(),
-            alias.served_ttl(),
-            RData::CNAME(CNAME(target.clone())),
-        ));
+        reply.answers.push(Record::from_rdata(owner.clone(), alias.served_ttl(), RData::CNAME(CNAME(target.clone()))));
         return Some(target);
     }
     reply.authorities.extend(start_of_authority(entry));
@@ -193,12 +176,8 @@ fn flatten(
     reply: &mut Reply,
     entry: &cloudflare::ZoneEntry,
 ) -> Option<Name> {
-    let mut inner = Reply {
-        code: ResponseCode::NoError,
-        authoritative: true,
-        answers: Vec::new(),
-        authorities: Vec::new(),
-    };
+    let mut inner =
+        Reply { code: ResponseCode::NoError, authoritative: true, answers: Vec::new(), authorities: Vec::new() };
     let mut next = Some(target.clone());
     for _ in 0..ALIAS_LIMIT {
         let Some(name) = next.filter(|name| *name != *owner) else {
@@ -222,36 +201,18 @@ fn flatten(
 /// Proxied names are answered with Cloudflare's edge, never with their content.
 fn edge_addresses(world: &World, owner: &Name, kind: RecordType, reply: &mut Reply) {
     let data: Vec<RData> = match kind {
-        RecordType::A => world
-            .options
-            .edge_v4
-            .iter()
-            .map(|address| RData::A((*address).into()))
-            .collect(),
-        RecordType::AAAA => world
-            .options
-            .edge_v6
-            .iter()
-            .map(|address| RData::AAAA((*address).into()))
-            .collect(),
+        RecordType::A => world.options.edge_v4.iter().map(|address| RData::A((*address).into())).collect(),
+        RecordType::AAAA => world.options.edge_v6.iter().map(|address| RData::AAAA((*address).into())).collect(),
         _ => Vec::new(),
     };
-    reply.answers.extend(
-        data.into_iter()
-            .map(|data| Record::from_rdata(owner.clone(), 300, data)),
-    );
+    reply.answers.extend(data.into_iter().map(|data| Record::from_rdata(owner.clone(), 300, data)));
 }
 
 /// The highest name below the apex, at or above `name`, that is delegated with NS records.
 fn delegation(names: &Names, name: &str, zone: &str) -> Option<String> {
     cloudflare::self_and_ancestors(name)
         .take_while(|ancestor| ancestor.len() > zone.len())
-        .filter(|ancestor| {
-            names
-                .at(ancestor)
-                .iter()
-                .any(|record| record.kind == RecordKind::Ns)
-        })
+        .filter(|ancestor| names.at(ancestor).iter().any(|record| record.kind == RecordKind::Ns))
         .last()
         .map(str::to_owned)
 }
@@ -261,23 +222,15 @@ fn refer(names: &Names, cut: &str, reply: &mut Reply) {
         return;
     };
     reply.authoritative = !reply.answers.is_empty();
-    reply.authorities.extend(
-        names
-            .at(cut)
-            .iter()
-            .filter(|record| record.kind == RecordKind::Ns)
-            .filter_map(|record| {
-                rdata::data(record)
-                    .map(|data| Record::from_rdata(owner.clone(), record.served_ttl(), data))
-            }),
-    );
+    reply.authorities.extend(names.at(cut).iter().filter(|record| record.kind == RecordKind::Ns).filter_map(
+        |record| rdata::data(record).map(|data| Record::from_rdata(owner.clone(), record.served_ttl(), data)),
+    ));
 }
 
 /// The wildcard that stands for a name that does not exist: the one below its closest existing ancestor (RFC 4592).
 fn wildcard(names: &Names, name: &str, zone: &str) -> Option<String> {
-    let encloser = cloudflare::self_and_ancestors(name)
-        .skip(1)
-        .find(|ancestor| names.exists(ancestor) || *ancestor == zone)?;
+    let encloser =
+        cloudflare::self_and_ancestors(name).skip(1).find(|ancestor| names.exists(ancestor) || *ancestor == zone)?;
     let wildcard = format!("*.{encloser}");
     names.exists(&wildcard).then_some(wildcard)
 }
@@ -290,27 +243,10 @@ fn absolute(name: &str) -> Option<Name> {
 
 fn start_of_authority(entry: &cloudflare::ZoneEntry) -> Option<Record> {
     let settings = &entry.zone.settings;
-    let primary = absolute(
-        settings
-            .name_servers
-            .first()
-            .map_or("ns.invalid", String::as_str),
-    )?;
+    let primary = absolute(settings.name_servers.first().map_or("ns.invalid", String::as_str))?;
     let mailbox = absolute("dns.cloudflare.com")?;
-    let data = SOA::new(
-        primary,
-        mailbox,
-        entry.serial,
-        10_000,
-        2_400,
-        604_800,
-        SOA_TTL,
-    );
-    Some(Record::from_rdata(
-        absolute(&settings.name)?,
-        SOA_TTL,
-        RData::SOA(data),
-    ))
+    let data = SOA::new(primary, mailbox, entry.serial, 10_000, 2_400, 604_800, SOA_TTL);
+    Some(Record::from_rdata(absolute(&settings.name)?, SOA_TTL, RData::SOA(data)))
 }
 
 fn apex_name_servers(entry: &cloudflare::ZoneEntry) -> Vec<Record> {

@@ -82,11 +82,7 @@ impl Faults {
         if rules.len() >= RULE_LIMIT {
             return false;
         }
-        rules.push(Counted {
-            rule,
-            seen: 0,
-            fired: 0,
-        });
+        rules.push(Counted { rule, seen: 0, fired: 0 });
         true
     }
 
@@ -110,15 +106,10 @@ impl Faults {
 
     /// The status that an instance is stuck in, if a rule says so.
     pub fn stuck_status(&self, instance: i64) -> Option<String> {
-        self.lock()
-            .iter()
-            .find_map(|counted| match &counted.rule.fault {
-                Fault::Stuck {
-                    status,
-                    instance: only,
-                } if only.is_none_or(|only| only == instance) => Some(status.clone()),
-                _ => None,
-            })
+        self.lock().iter().find_map(|counted| match &counted.rule.fault {
+            Fault::Stuck { status, instance: only } if only.is_none_or(|only| only == instance) => Some(status.clone()),
+            _ => None,
+        })
     }
 
     /// Decides what happens to a call, and counts it.
@@ -157,44 +148,21 @@ mod tests {
     use super::*;
 
     fn target<'c>(method: &'c str, path: &'c str, route: &'c str) -> Target<'c> {
-        Target {
-            service: Service::Contabo,
-            method,
-            path,
-            route,
-        }
+        Target { service: Service::Contabo, method, path, route }
     }
 
     fn fired(rule: &str, calls: usize) -> Vec<bool> {
         let faults = Faults::new(vec![rule.parse().unwrap()]);
         (0..calls)
-            .map(|_| {
-                faults
-                    .judge(target(
-                        "POST",
-                        "/v1/compute/instances",
-                        "contabo.instances.create",
-                    ))
-                    .fault
-                    .is_some()
-            })
+            .map(|_| faults.judge(target("POST", "/v1/compute/instances", "contabo.instances.create")).fault.is_some())
             .collect()
     }
 
     #[test]
     fn count_takes_the_first_calls_and_nth_starts_later() {
-        assert_eq!(
-            fired("POST lost-after count=2", 4),
-            [true, true, false, false]
-        );
-        assert_eq!(
-            fired("POST lost-after nth=3", 4),
-            [false, false, true, false]
-        );
-        assert_eq!(
-            fired("POST lost-after nth=2 count=2", 4),
-            [false, true, true, false]
-        );
+        assert_eq!(fired("POST lost-after count=2", 4), [true, true, false, false]);
+        assert_eq!(fired("POST lost-after nth=3", 4), [false, false, true, false]);
+        assert_eq!(fired("POST lost-after nth=2 count=2", 4), [false, true, true, false]);
         assert_eq!(fired("POST lost-after", 3), [true, true, true]);
     }
 
@@ -211,26 +179,13 @@ mod tests {
     #[test]
     fn delays_add_up_and_the_first_other_fault_wins() {
         let faults = Faults::new(
-            [
-                "delay=20",
-                "delay=30 after",
-                "delay=5",
-                "status=500",
-                "lost-before",
-            ]
-            .map(|text| text.parse().unwrap())
-            .to_vec(),
+            ["delay=20", "delay=30 after", "delay=5", "status=500", "lost-before"]
+                .map(|text| text.parse().unwrap())
+                .to_vec(),
         );
-        let verdict = faults.judge(target(
-            "GET",
-            "/v1/compute/instances",
-            "contabo.instances.list",
-        ));
+        let verdict = faults.judge(target("GET", "/v1/compute/instances", "contabo.instances.list"));
         assert_eq!((verdict.delay_before, verdict.delay_after), (25, 30));
-        assert!(matches!(
-            verdict.fault,
-            Some(Fault::Status { status: 500, .. })
-        ));
+        assert!(matches!(verdict.fault, Some(Fault::Status { status: 500, .. })));
         assert_eq!(faults.rules()[4].fired, 0);
     }
 
@@ -239,14 +194,7 @@ mod tests {
         let faults = Faults::new(vec!["stuck=provisioning instance=101".parse().unwrap()]);
         assert_eq!(faults.stuck_status(101).as_deref(), Some("provisioning"));
         assert_eq!(faults.stuck_status(102), None);
-        assert_eq!(
-            faults.judge(target(
-                "GET",
-                "/v1/compute/instances",
-                "contabo.instances.list"
-            )),
-            Verdict::default()
-        );
+        assert_eq!(faults.judge(target("GET", "/v1/compute/instances", "contabo.instances.list")), Verdict::default());
     }
 
     #[test]

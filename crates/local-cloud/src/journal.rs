@@ -16,9 +16,7 @@ pub const DEFAULT_CAPACITY: usize = 200_000;
 const TEXT_LIMIT: usize = 2_048;
 
 /// A part of the local cloud.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
     /// `/client/v4`.
@@ -105,9 +103,7 @@ impl Journal {
     /// The kept calls after a sequence number, oldest first.
     pub fn since(&self, sequence: u64) -> Vec<Entry> {
         let inner = self.lock();
-        let start = inner
-            .entries
-            .partition_point(|entry| entry.sequence <= sequence);
+        let start = inner.entries.partition_point(|entry| entry.sequence <= sequence);
         inner.entries.range(start..).cloned().collect()
     }
 
@@ -144,14 +140,8 @@ impl Journal {
     /// Notes the end of a call, unless its entry is gone.
     pub(crate) fn finish(&self, sequence: u64, outcome: Outcome, request_id: Option<String>) {
         let mut inner = self.lock();
-        let place = inner
-            .entries
-            .partition_point(|entry| entry.sequence < sequence);
-        if let Some(entry) = inner
-            .entries
-            .get_mut(place)
-            .filter(|entry| entry.sequence == sequence)
-        {
+        let place = inner.entries.partition_point(|entry| entry.sequence < sequence);
+        if let Some(entry) = inner.entries.get_mut(place).filter(|entry| entry.sequence == sequence) {
             entry.outcome = outcome;
             if request_id.is_some() {
                 entry.request_id = request_id;
@@ -166,10 +156,7 @@ impl Journal {
 
 fn shorten(text: &mut String) {
     if text.len() > TEXT_LIMIT {
-        let end = (0..=TEXT_LIMIT)
-            .rev()
-            .find(|end| text.is_char_boundary(*end))
-            .unwrap_or(0);
+        let end = (0..=TEXT_LIMIT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text.truncate(end);
     }
 }
@@ -198,11 +185,7 @@ mod tests {
         for _ in 0..3 {
             journal.begin(entry("a"));
         }
-        let sequences: Vec<u64> = journal
-            .entries()
-            .iter()
-            .map(|entry| entry.sequence)
-            .collect();
+        let sequences: Vec<u64> = journal.entries().iter().map(|entry| entry.sequence).collect();
         assert_eq!(sequences, [2, 3]);
         assert_eq!(journal.count_by_route()["a"], 3);
         assert_eq!(journal.since(2).len(), 1);
@@ -224,10 +207,7 @@ mod tests {
     #[test]
     fn long_paths_are_cut_at_a_character() {
         let journal = Journal::new(1);
-        journal.begin(Entry {
-            path: "ü".repeat(TEXT_LIMIT),
-            ..entry("a")
-        });
+        journal.begin(Entry { path: "ü".repeat(TEXT_LIMIT), ..entry("a") });
         assert_eq!(journal.entries()[0].path.len(), TEXT_LIMIT);
     }
 }

@@ -14,6 +14,7 @@ pub mod contabo;
 pub mod dns;
 pub mod faults;
 pub mod journal;
+pub mod machines;
 
 mod admin;
 #[cfg(test)]

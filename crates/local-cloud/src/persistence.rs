@@ -85,16 +85,10 @@ pub(crate) fn load(cloud: &LocalCloud) -> Result<(), StateError> {
     };
     match fs::read(&path) {
         Ok(bytes) => {
-            let damaged = |source| StateError::Damaged {
-                path: path.clone(),
-                source,
-            };
+            let damaged = |source| StateError::Damaged { path: path.clone(), source };
             let header: Header = serde_json::from_slice(&bytes).map_err(damaged)?;
             if header.version > VERSION {
-                return Err(StateError::Newer {
-                    path,
-                    found: header.version,
-                });
+                return Err(StateError::Newer { path, found: header.version });
             }
             let document: Document = serde_json::from_slice(&bytes).map_err(damaged)?;
             cloud.cloudflare().restore(document.cloudflare);
@@ -110,9 +104,7 @@ pub(crate) fn load(cloud: &LocalCloud) -> Result<(), StateError> {
 /// Fails if there is a state file that was not read.
 pub(crate) fn check_loaded(cloud: &LocalCloud) -> Result<(), StateError> {
     match &cloud.inner.state_file {
-        Some(path) if !cloud.inner.loaded.load(Ordering::Acquire) => {
-            Err(StateError::NotLoaded { path: path.clone() })
-        }
+        Some(path) if !cloud.inner.loaded.load(Ordering::Acquire) => Err(StateError::NotLoaded { path: path.clone() }),
         _ => Ok(()),
     }
 }
@@ -123,15 +115,9 @@ pub(crate) fn save(cloud: &LocalCloud) -> Result<(), StateError> {
     let Some(path) = &cloud.inner.state_file else {
         return Ok(());
     };
-    let document = Document {
-        version: VERSION,
-        cloudflare: cloud.cloudflare().state(),
-        contabo: cloud.contabo().state(),
-    };
-    write_whole(path, &document).map_err(|source| StateError::Write {
-        path: path.clone(),
-        source,
-    })
+    let document =
+        Document { version: VERSION, cloudflare: cloud.cloudflare().state(), contabo: cloud.contabo().state() };
+    write_whole(path, &document).map_err(|source| StateError::Write { path: path.clone(), source })
 }
 
 /// Writes beside the file and renames, so that a reader finds the old document or the new one.

@@ -28,10 +28,7 @@ impl Default for Listen {
     /// Any free ports of 127.0.0.1.
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self {
-            http: any,
-            dns: any,
-        }
+        Self { http: any, dns: any }
     }
 }
 
@@ -39,14 +36,10 @@ impl Default for Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The controls have no password: they must not be reachable from elsewhere.
-    #[error(
-        "`{0}` is not a loopback address; the local cloud listens on loopback only, for example `127.0.0.1:0`"
-    )]
+    #[error("`{0}` is not a loopback address; the local cloud listens on loopback only, for example `127.0.0.1:0`")]
     NotLoopback(SocketAddr),
     /// The address is taken or not ours.
-    #[error(
-        "cannot listen for {service} on `{address}`; choose another port, or 0 for any free one"
-    )]
+    #[error("cannot listen for {service} on `{address}`; choose another port, or 0 for any free one")]
     Bind {
         /// `HTTP` or `DNS`.
         service: &'static str,
@@ -58,7 +51,7 @@ pub enum ServeError {
     },
     /// The machines cannot listen.
     #[error("cannot open the machines' listeners")]
-    Machines(#[source] io::Error),
+    Machines(#[source] crate::machines::MachinesError),
     /// The state file is not ours to write.
     #[error("cannot keep the state file")]
     State(#[source] StateError),
@@ -121,36 +114,16 @@ impl LocalCloud {
             }
         }
         persistence::check_loaded(self).map_err(ServeError::State)?;
-        let bind_error = |service, address| {
-            move |source| ServeError::Bind {
-                service,
-                address,
-                source,
-            }
-        };
-        let listener = TcpListener::bind(listen.http)
-            .await
-            .map_err(bind_error("HTTP", listen.http))?;
-        let http_address = listener
-            .local_addr()
-            .map_err(bind_error("HTTP", listen.http))?;
-        let dns = DnsServer::bind(self.cloudflare().clone(), listen.dns)
-            .await
-            .map_err(bind_error("DNS", listen.dns))?;
+        let bind_error = |service, address| move |source| ServeError::Bind { service, address, source };
+        let listener = TcpListener::bind(listen.http).await.map_err(bind_error("HTTP", listen.http))?;
+        let http_address = listener.local_addr().map_err(bind_error("HTTP", listen.http))?;
+        let dns =
+            DnsServer::bind(self.cloudflare().clone(), listen.dns).await.map_err(bind_error("DNS", listen.dns))?;
         let dns_address = dns.address;
-        self.contabo()
-            .start_machines()
-            .await
-            .map_err(ServeError::Machines)?;
+        self.contabo().start_machines().await.map_err(ServeError::Machines)?;
         let (stop, stopped) = watch::channel(false);
         let supervisor = tokio::spawn(supervise(self.clone(), listener, dns, stopped));
-        Ok(Running {
-            http_address,
-            dns_address,
-            cloud: self.clone(),
-            stop,
-            supervisor: Some(supervisor),
-        })
+        Ok(Running { http_address, dns_address, cloud: self.clone(), stop, supervisor: Some(supervisor) })
     }
 }
 
@@ -159,12 +132,7 @@ async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn supervise(
-    cloud: LocalCloud,
-    listener: TcpListener,
-    dns: DnsServer,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn supervise(cloud: LocalCloud, listener: TcpListener, dns: DnsServer, mut stopped: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     let mut connections = JoinSet::new();
     tasks.spawn(persistence::keep_saved(cloud.clone(), stopped.clone()));
@@ -185,10 +153,7 @@ async fn supervise(
         }
     }
     drop(listener);
-    let ended = tokio::time::timeout(GRACE, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
+    let ended = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         connections.shutdown().await;
     }

@@ -24,18 +24,11 @@ fn creation(name: &str) -> Request<Bytes> {
 }
 
 fn exists(bench: &Bench, name: &str) -> bool {
-    !bench
-        .cloud
-        .resolve(&format!("{name}.alfredos.site"), RecordType::A)
-        .answers
-        .is_empty()
+    !bench.cloud.resolve(&format!("{name}.alfredos.site"), RecordType::A).answers.is_empty()
 }
 
 fn faulty(rules: &[&str]) -> Bench {
-    Bench::new(Options {
-        faults: rules.iter().map(|rule| rule.parse().unwrap()).collect(),
-        ..Options::default()
-    })
+    Bench::new(Options { faults: rules.iter().map(|rule| rule.parse().unwrap()).collect(), ..Options::default() })
 }
 
 #[tokio::test]
@@ -51,10 +44,7 @@ async fn in_process_calls_are_lost_as_the_rules_say() {
         assert!(bench.cloud.call(creation("y")).await.is_ok());
         let entries = bench.cloud.journal().entries();
         assert_eq!(entries[0].outcome, Outcome::Lost(lost));
-        assert_eq!(
-            entries[0].fault.as_deref(),
-            Some(&*format!("cloudflare.records.create {rule} count=1"))
-        );
+        assert_eq!(entries[0].fault.as_deref(), Some(&*format!("cloudflare.records.create {rule} count=1")));
         assert_eq!(entries[1].outcome, Outcome::Answered(200));
         assert_eq!(entries[1].fault, None);
     }
@@ -84,48 +74,26 @@ async fn statuses_and_pages_replace_the_answer_before_or_after_the_work() {
 async fn a_delayed_call_is_carried_out_even_if_its_client_goes_away() {
     let bench = faulty(&["delay=1000 count=1"]);
     let patience = std::time::Duration::from_millis(500);
-    assert!(
-        tokio::time::timeout(patience, bench.cloud.call(creation("x")))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(patience, bench.cloud.call(creation("x"))).await.is_err());
     assert!(!exists(&bench, "x"));
     assert_eq!(bench.cloud.journal().entries()[0].outcome, Outcome::Open);
     tokio::time::sleep(patience * 2).await;
     assert!(exists(&bench, "x"));
     let late = faulty(&["delay=1000 after count=1"]);
-    assert!(
-        tokio::time::timeout(patience, late.cloud.call(creation("x")))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(patience, late.cloud.call(creation("x"))).await.is_err());
     assert!(exists(&late, "x"));
 }
 
 #[tokio::test]
 async fn the_journal_names_each_call_and_its_answer() {
     let bench = Bench::with_plan(Plan::Free);
-    let response = bench
-        .send(request("GET", "/zones?name=x", &Value::Null))
-        .await;
+    let response = bench.send(request("GET", "/zones?name=x", &Value::Null)).await;
     bench.call("GET", "/nope", Value::Null).await;
     let entries = bench.cloud.journal().entries();
-    assert_eq!(
-        (entries[0].route, entries[0].path.as_str()),
-        ("cloudflare.zones.list", "/client/v4/zones?name=x")
-    );
-    assert_eq!(
-        entries[0].request_id.as_deref(),
-        response.headers()["cf-ray"].to_str().ok()
-    );
-    assert_eq!(
-        (entries[1].route, entries[1].outcome),
-        ("", Outcome::Answered(400))
-    );
-    assert_eq!(
-        bench.cloud.journal().count_by_route()["cloudflare.zones.list"],
-        1
-    );
+    assert_eq!((entries[0].route, entries[0].path.as_str()), ("cloudflare.zones.list", "/client/v4/zones?name=x"));
+    assert_eq!(entries[0].request_id.as_deref(), response.headers()["cf-ray"].to_str().ok());
+    assert_eq!((entries[1].route, entries[1].outcome), ("", Outcome::Answered(400)));
+    assert_eq!(bench.cloud.journal().count_by_route()["cloudflare.zones.list"], 1);
 }
 
 async fn control(cloud: &LocalCloud, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
@@ -136,10 +104,7 @@ async fn control(cloud: &LocalCloud, method: &str, path: &str, body: &str) -> (S
         .body(Bytes::from(body.to_owned()))
         .unwrap();
     let response = cloud.call(request).await.unwrap();
-    (
-        response.status(),
-        serde_json::from_slice(response.body()).unwrap_or_default(),
-    )
+    (response.status(), serde_json::from_slice(response.body()).unwrap_or_default())
 }
 
 #[tokio::test]
@@ -148,93 +113,39 @@ async fn controls_show_and_change_what_they_name() {
     let cloud = &bench.cloud;
     bench.create("x", "198.51.100.4").await;
     let (_, state) = control(cloud, "GET", "state", "").await;
-    assert_eq!(
-        state["cloudflare"]["zones"][0]["records"][0]["name"],
-        "x.alfredos.site"
-    );
+    assert_eq!(state["cloudflare"]["zones"][0]["records"][0]["name"], "x.alfredos.site");
     assert!(!state.to_string().contains(DEMO_TOKEN));
-    let (status, faults) = control(
-        cloud,
-        "POST",
-        "faults",
-        r#"["html count=1", {"fault": {"kind": "lost-after"}}]"#,
-    )
-    .await;
-    assert_eq!(
-        (status, faults["faults"].as_array().unwrap().len()),
-        (StatusCode::OK, 2)
-    );
-    for bad in [
-        "[\"nope\"]",
-        "{}",
-        "x",
-        r#"[{"fault": {"kind": "lost-after"}, "counts": 1}]"#,
-    ] {
-        assert_eq!(
-            control(cloud, "POST", "faults", bad).await.0,
-            StatusCode::BAD_REQUEST,
-            "{bad}"
-        );
+    let (status, faults) =
+        control(cloud, "POST", "faults", r#"["html count=1", {"fault": {"kind": "lost-after"}}]"#).await;
+    assert_eq!((status, faults["faults"].as_array().unwrap().len()), (StatusCode::OK, 2));
+    for bad in ["[\"nope\"]", "{}", "x", r#"[{"fault": {"kind": "lost-after"}, "counts": 1}]"#] {
+        assert_eq!(control(cloud, "POST", "faults", bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
     }
     assert_eq!(cloud.faults().rules().len(), 2);
-    assert_eq!(
-        control(cloud, "DELETE", "faults", "").await.0,
-        StatusCode::NO_CONTENT
-    );
+    assert_eq!(control(cloud, "DELETE", "faults", "").await.0, StatusCode::NO_CONTENT);
     assert!(cloud.faults().rules().is_empty());
     let (_, journal) = control(cloud, "GET", "journal?since=0", "").await;
     assert_eq!(journal["entries"][0]["route"], "cloudflare.records.create");
     assert_eq!(journal["entries"][0]["outcome"], json!({"answered": 200}));
     let (_, journal) = control(cloud, "GET", "journal?since=1", "").await;
     assert_eq!(journal["entries"], json!([]));
-    assert_eq!(
-        control(cloud, "GET", "journal?since=x", "").await.0,
-        StatusCode::BAD_REQUEST
-    );
-    assert_eq!(
-        control(cloud, "DELETE", "journal", "").await.0,
-        StatusCode::NO_CONTENT
-    );
+    assert_eq!(control(cloud, "GET", "journal?since=x", "").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(control(cloud, "DELETE", "journal", "").await.0, StatusCode::NO_CONTENT);
     assert!(cloud.journal().entries().is_empty());
-    let (_, options) = control(
-        cloud,
-        "PATCH",
-        "options",
-        r#"{"publication_delay_ms": 60000}"#,
-    )
-    .await;
+    let (_, options) = control(cloud, "PATCH", "options", r#"{"publication_delay_ms": 60000}"#).await;
     assert_eq!(options["publication_delay_ms"], 60_000);
     bench.create("y", "198.51.100.4").await;
     assert!(!exists(&bench, "y"));
-    assert_eq!(
-        control(cloud, "PATCH", "options", r#"{"delay": 1}"#)
-            .await
-            .0,
-        StatusCode::BAD_REQUEST
-    );
-    assert_eq!(
-        control(cloud, "GET", "nope", "").await.0,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(control(cloud, "PATCH", "options", r#"{"delay": 1}"#).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(control(cloud, "GET", "nope", "").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn controls_refuse_foreign_hosts_and_pages() {
     let bench = Bench::with_plan(Plan::Free);
-    for (header, value) in [
-        ("host", "evil.example"),
-        ("origin", "https://evil.example"),
-        ("origin", "null"),
-    ] {
-        let request = Request::get("/_admin/state")
-            .header(header, value)
-            .body(Bytes::new())
-            .unwrap();
-        assert_eq!(
-            bench.send(request).await.status(),
-            StatusCode::FORBIDDEN,
-            "{header} {value}"
-        );
+    for (header, value) in [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")] {
+        let request = Request::get("/_admin/state").header(header, value).body(Bytes::new()).unwrap();
+        assert_eq!(bench.send(request).await.status(), StatusCode::FORBIDDEN, "{header} {value}");
     }
 }
 
@@ -263,11 +174,7 @@ async fn over_a_socket_lost_calls_close_without_a_byte() {
     for (rule, done) in [("lost-before", false), ("lost-after", true)] {
         let bench = faulty(&[rule]);
         let running = bench.cloud.serve(Listen::default()).await.unwrap();
-        assert_eq!(
-            raw(running.http_address, &raw_creation("x")).await,
-            b"",
-            "{rule}"
-        );
+        assert_eq!(raw(running.http_address, &raw_creation("x")).await, b"", "{rule}");
         assert_eq!(exists(&bench, "x"), done, "{rule}");
         running.stop().await;
     }
@@ -280,12 +187,8 @@ async fn over_a_socket_a_cut_body_announces_all_and_sends_half() {
     let answer = String::from_utf8(raw(running.http_address, &raw_creation("x")).await).unwrap();
     running.stop().await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let announced: usize = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .unwrap()
-        .parse()
-        .unwrap();
+    let announced: usize =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
     assert!(head.starts_with("HTTP/1.1 200"));
     assert_eq!(body.len(), announced / 2);
     assert!(exists(&bench, "x"));
@@ -296,14 +199,7 @@ async fn a_connection_serves_several_requests() {
     let bench = Bench::with_plan(Plan::Free);
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
     let first = raw_creation("x").replace("connection: close\r\n", "");
-    let answer = String::from_utf8(
-        raw(
-            running.http_address,
-            &format!("{first}{}", raw_creation("y")),
-        )
-        .await,
-    )
-    .unwrap();
+    let answer = String::from_utf8(raw(running.http_address, &format!("{first}{}", raw_creation("y"))).await).unwrap();
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
     running.stop().await;
     assert!(exists(&bench, "x") && exists(&bench, "y"));
@@ -313,7 +209,8 @@ async fn a_connection_serves_several_requests() {
 async fn a_body_beyond_the_limit_is_refused() {
     let bench = Bench::with_plan(Plan::Free);
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
-    let head = "POST /client/v4/zones HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 104857601\r\n\r\n";
+    let head =
+        "POST /client/v4/zones HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 104857601\r\n\r\n";
     let mut stream = TcpStream::connect(running.http_address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = vec![b' '; 1 << 20];
@@ -332,34 +229,17 @@ async fn a_body_beyond_the_limit_is_refused() {
 async fn only_loopback_is_listened_on_and_stopping_frees_the_ports() {
     let bench = Bench::with_plan(Plan::Free);
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let listen = Listen {
-        http: everywhere,
-        ..Listen::default()
-    };
-    assert!(
-        matches!(bench.cloud.serve(listen).await, Err(ServeError::NotLoopback(address)) if address == everywhere)
-    );
+    let listen = Listen { http: everywhere, ..Listen::default() };
+    assert!(matches!(bench.cloud.serve(listen).await, Err(ServeError::NotLoopback(address)) if address == everywhere));
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
-    let again = Listen {
-        http: running.http_address,
-        dns: running.dns_address,
-    };
-    assert!(matches!(
-        bench.cloud.serve(again).await,
-        Err(ServeError::Bind {
-            service: "HTTP",
-            ..
-        })
-    ));
+    let again = Listen { http: running.http_address, dns: running.dns_address };
+    assert!(matches!(bench.cloud.serve(again).await, Err(ServeError::Bind { service: "HTTP", .. })));
     running.stop().await;
     bench.cloud.serve(again).await.unwrap().stop().await;
 }
 
 fn open(path: &std::path::Path) -> Result<LocalCloud, StateError> {
-    let options = Options {
-        state_file: Some(path.to_owned()),
-        ..Options::default()
-    };
+    let options = Options { state_file: Some(path.to_owned()), ..Options::default() };
     LocalCloud::open(options, bench::clock(), bench::random())
 }
 
@@ -373,10 +253,7 @@ async fn the_state_file_carries_everything_over() {
     running.stop().await;
     let again = open(&path).unwrap();
     let name = "x.alfredos.site";
-    assert_eq!(
-        again.resolve(name, RecordType::A),
-        cloud.resolve(name, RecordType::A)
-    );
+    assert_eq!(again.resolve(name, RecordType::A), cloud.resolve(name, RecordType::A));
     assert_eq!(again.resolve(name, RecordType::A).answers.len(), 1);
     let records = |cloud: &LocalCloud| cloud.cloudflare().state().zones[0].records.clone();
     assert_eq!(records(&again), records(&cloud));
@@ -401,22 +278,11 @@ async fn changes_are_written_while_serving() {
 fn a_file_that_is_not_understood_is_an_error_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cloud.json");
-    for (text, newer) in [
-        ("{\"version\": 1", false),
-        ("[]", false),
-        ("{\"version\": 2, \"new\": 1}", true),
-    ] {
+    for (text, newer) in [("{\"version\": 1", false), ("[]", false), ("{\"version\": 2, \"new\": 1}", true)] {
         fs::write(&path, text).unwrap();
         let error = open(&path).unwrap_err();
-        assert_eq!(
-            matches!(error, StateError::Newer { found: 2, .. }),
-            newer,
-            "{error}"
-        );
-        assert!(
-            newer || matches!(error, StateError::Damaged { .. }),
-            "{error}"
-        );
+        assert_eq!(matches!(error, StateError::Newer { found: 2, .. }), newer, "{error}");
+        assert!(newer || matches!(error, StateError::Damaged { .. }), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }
@@ -426,19 +292,9 @@ async fn a_file_that_was_not_read_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cloud.json");
     fs::write(&path, "kept").unwrap();
-    let options = Options {
-        state_file: Some(path.clone()),
-        ..Options::default()
-    };
-    let cloud = LocalCloud::new(
-        options,
-        bench::clock(),
-        Arc::clone(&bench::random()) as Arc<_>,
-    );
-    assert!(matches!(
-        cloud.serve(Listen::default()).await,
-        Err(ServeError::State(StateError::NotLoaded { .. }))
-    ));
+    let options = Options { state_file: Some(path.clone()), ..Options::default() };
+    let cloud = LocalCloud::new(options, bench::clock(), Arc::clone(&bench::random()) as Arc<_>);
+    assert!(matches!(cloud.serve(Listen::default()).await, Err(ServeError::State(StateError::NotLoaded { .. }))));
     assert!(cloud.save().is_err());
     assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
 }

@@ -52,10 +52,7 @@ pub(crate) fn success<T: Serialize>(result: &T) -> Response<Bytes> {
 }
 
 /// A success with a remark, as the verification of a token has.
-pub(crate) fn success_with_messages<T: Serialize>(
-    result: &T,
-    messages: &[Value],
-) -> Response<Bytes> {
+pub(crate) fn success_with_messages<T: Serialize>(result: &T, messages: &[Value]) -> Response<Bytes> {
     enveloped(result, messages, None)
 }
 
@@ -64,20 +61,9 @@ pub(crate) fn list<T: Serialize>(result: &T, info: ResultInfo) -> Response<Bytes
     enveloped(result, &[], Some(info))
 }
 
-fn enveloped<T: Serialize>(
-    result: &T,
-    messages: &[Value],
-    result_info: Option<ResultInfo>,
-) -> Response<Bytes> {
-    let envelope = Envelope {
-        result,
-        success: true,
-        errors: [],
-        messages,
-        result_info,
-    };
-    let body =
-        serde_json::to_vec(&envelope).expect("answers have text keys and finite numbers only");
+fn enveloped<T: Serialize>(result: &T, messages: &[Value], result_info: Option<ResultInfo>) -> Response<Bytes> {
+    let envelope = Envelope { result, success: true, errors: [], messages, result_info };
+    let body = serde_json::to_vec(&envelope).expect("answers have text keys and finite numbers only");
     json_response(StatusCode::OK, body)
 }
 
@@ -87,9 +73,7 @@ pub(crate) fn failure(error: &ApiError) -> Response<Bytes> {
     let body = json!({"result": null, "success": false, "errors": errors, "messages": []});
     let mut response = json_response(error.status, body.to_string().into_bytes());
     if let Some(seconds) = error.retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -97,49 +81,30 @@ pub(crate) fn failure(error: &ApiError) -> Response<Bytes> {
 /// Plain text, as an export is.
 pub(crate) fn text(body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
 fn json_response(status: StatusCode, body: Vec<u8>) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// Puts the headers on that every answer has.
 /// <https://developers.cloudflare.com/fundamentals/api/reference/limits/>
-pub(crate) fn dress(
-    response: &mut Response<Bytes>,
-    ray: &str,
-    rate: RateOptions,
-    standing: Option<Standing>,
-) {
+pub(crate) fn dress(response: &mut Response<Bytes>, ray: &str, rate: RateOptions, standing: Option<Standing>) {
     let standing = standing.unwrap_or(Standing {
         remaining: rate.quota,
         reset_seconds: u64::from(rate.window_seconds),
         blocked_seconds: None,
     });
-    let limit = format!(
-        "\"default\";r={};t={}",
-        standing.remaining, standing.reset_seconds
-    );
+    let limit = format!("\"default\";r={};t={}", standing.remaining, standing.reset_seconds);
     let policy = format!("\"default\";q={};w={}", rate.quota, rate.window_seconds);
     let headers = response.headers_mut();
-    for (name, value) in [
-        ("cf-ray", format!("{ray}-LOC")),
-        ("ratelimit", limit),
-        ("ratelimit-policy", policy),
-    ] {
-        let value = HeaderValue::try_from(value)
-            .expect("digits, letters and quotation marks are visible ASCII");
+    for (name, value) in [("cf-ray", format!("{ray}-LOC")), ("ratelimit", limit), ("ratelimit-policy", policy)] {
+        let value = HeaderValue::try_from(value).expect("digits, letters and quotation marks are visible ASCII");
         headers.insert(name, value);
     }
 }

@@ -35,33 +35,15 @@ impl Budgets {
     /// Takes one request from an owner's budget.
     pub(crate) fn take(&mut self, owner: &str, rate: RateOptions, now: Timestamp) -> Standing {
         if !self.owners.contains_key(owner) {
-            self.owners.insert(
-                owner.to_owned(),
-                Window {
-                    began: now,
-                    used: 0,
-                    blocked_until: None,
-                },
-            );
+            self.owners.insert(owner.to_owned(), Window { began: now, used: 0, blocked_until: None });
         }
-        let window = self
-            .owners
-            .get_mut(owner)
-            .expect("the owner was put in just above");
+        let window = self.owners.get_mut(owner).expect("the owner was put in just above");
         if let Some(until) = window.blocked_until {
             if now < until {
                 let seconds = seconds_until(now, until);
-                return Standing {
-                    remaining: 0,
-                    reset_seconds: seconds,
-                    blocked_seconds: Some(seconds),
-                };
+                return Standing { remaining: 0, reset_seconds: seconds, blocked_seconds: Some(seconds) };
             }
-            *window = Window {
-                began: now,
-                used: 0,
-                blocked_until: None,
-            };
+            *window = Window { began: now, used: 0, blocked_until: None };
         }
         let length = SignedDuration::from_secs(i64::from(rate.window_seconds));
         if now.duration_since(window.began) >= length {
@@ -72,11 +54,7 @@ impl Budgets {
             let until = later(now, rate.block_seconds);
             window.blocked_until = Some(until);
             let seconds = seconds_until(now, until);
-            return Standing {
-                remaining: 0,
-                reset_seconds: seconds,
-                blocked_seconds: Some(seconds),
-            };
+            return Standing { remaining: 0, reset_seconds: seconds, blocked_seconds: Some(seconds) };
         }
         window.used += 1;
         Standing {
@@ -88,8 +66,7 @@ impl Budgets {
 }
 
 fn later(time: Timestamp, seconds: u32) -> Timestamp {
-    time.saturating_add(SignedDuration::from_secs(i64::from(seconds)))
-        .unwrap_or(Timestamp::MAX)
+    time.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
 }
 
 /// Whole seconds, rounded up.
@@ -103,11 +80,7 @@ fn seconds_until(now: Timestamp, until: Timestamp) -> u64 {
 mod tests {
     use super::*;
 
-    const RATE: RateOptions = RateOptions {
-        quota: 2,
-        window_seconds: 300,
-        block_seconds: 300,
-    };
+    const RATE: RateOptions = RateOptions { quota: 2, window_seconds: 300, block_seconds: 300 };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()

@@ -36,22 +36,16 @@ pub(crate) fn parse(
     let mut priority = priority(fields)?;
     let components = components(kind);
     if components.is_empty() {
-        let text = given
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| invalid(kind))?;
+        let text = given.filter(|text| !text.is_empty()).ok_or_else(|| invalid(kind))?;
         let text = plain(kind, owner, zone, text)?;
         if kind == RecordKind::Mx {
-            priority = Some(priority.ok_or_else(|| {
-                ApiError::validation(9101, "priority is a required field for MX records.")
-            })?);
+            priority = Some(
+                priority.ok_or_else(|| ApiError::validation(9101, "priority is a required field for MX records."))?,
+            );
         } else {
             priority = None;
         }
-        return Ok(Content {
-            text,
-            priority,
-            data: None,
-        });
+        return Ok(Content { text, priority, data: None });
     }
     let data = match fields.get("data") {
         Some(Value::Object(data)) => check_components(kind, data)?,
@@ -60,11 +54,7 @@ pub(crate) fn parse(
     };
     Ok(Content {
         text: join_components(kind, &data),
-        priority: if kind == RecordKind::Uri {
-            priority
-        } else {
-            None
-        },
+        priority: if kind == RecordKind::Uri { priority } else { None },
         data: Some(data),
     })
 }
@@ -83,44 +73,27 @@ fn priority(fields: &Map<String, Value>) -> Result<Option<u16>, ApiError> {
 pub(crate) fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "checked to be a whole number in bounds"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in bounds")]
         (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
     })
 }
 
 fn invalid(kind: RecordKind) -> ApiError {
     match kind {
-        RecordKind::A => {
-            ApiError::validation(9005, "Content for A record must be a valid IPv4 address.")
-        }
-        RecordKind::Aaaa => ApiError::validation(
-            9006,
-            "Content for AAAA record must be a valid IPv6 address.",
-        ),
+        RecordKind::A => ApiError::validation(9005, "Content for A record must be a valid IPv4 address."),
+        RecordKind::Aaaa => ApiError::validation(9006, "Content for AAAA record must be a valid IPv6 address."),
         _ => ApiError::validation(9007, format!("Content for {kind} record is invalid.")),
     }
 }
 
 fn missing_data(kind: RecordKind) -> ApiError {
-    ApiError::validation(
-        9103,
-        format!("data is a required field for {kind} records."),
-    )
+    ApiError::validation(9103, format!("data is a required field for {kind} records."))
 }
 
 fn plain(kind: RecordKind, owner: &str, zone: &str, text: &str) -> Result<String, ApiError> {
     match kind {
-        RecordKind::A => text
-            .parse::<Ipv4Addr>()
-            .map(|address| address.to_string())
-            .map_err(|_| invalid(kind)),
-        RecordKind::Aaaa => text
-            .parse::<Ipv6Addr>()
-            .map(|address| address.to_string())
-            .map_err(|_| invalid(kind)),
+        RecordKind::A => text.parse::<Ipv4Addr>().map(|address| address.to_string()).map_err(|_| invalid(kind)),
+        RecordKind::Aaaa => text.parse::<Ipv6Addr>().map(|address| address.to_string()).map_err(|_| invalid(kind)),
         _ if kind.names_a_host() => {
             let host = if text == "@" {
                 zone.to_owned()
@@ -131,19 +104,11 @@ fn plain(kind: RecordKind, owner: &str, zone: &str, text: &str) -> Result<String
                 name::host(text).ok_or_else(|| invalid(kind))?
             };
             if kind == RecordKind::Cname && host == owner {
-                return Err(ApiError::validation(
-                    9039,
-                    "CNAME content cannot reference itself.",
-                ));
+                return Err(ApiError::validation(9039, "CNAME content cannot reference itself."));
             }
             Ok(host)
         }
-        _ if text
-            .chars()
-            .any(|character| character.is_control() && character != '\t') =>
-        {
-            Err(invalid(kind))
-        }
+        _ if text.chars().any(|character| character.is_control() && character != '\t') => Err(invalid(kind)),
         _ => Ok(text.to_owned()),
     }
 }
@@ -170,17 +135,8 @@ fn components(kind: RecordKind) -> &'static [&'static str] {
             "precision_horz",
             "precision_vert",
         ],
-        RecordKind::Naptr => &[
-            "order",
-            "preference",
-            "flags",
-            "service",
-            "regex",
-            "replacement",
-        ],
-        RecordKind::Smimea | RecordKind::Tlsa => {
-            &["usage", "selector", "matching_type", "certificate"]
-        }
+        RecordKind::Naptr => &["order", "preference", "flags", "service", "regex", "replacement"],
+        RecordKind::Smimea | RecordKind::Tlsa => &["usage", "selector", "matching_type", "certificate"],
         RecordKind::Srv => &["priority", "weight", "port", "target"],
         RecordKind::Sshfp => &["algorithm", "type", "fingerprint"],
         RecordKind::Uri => &["weight", "target"],
@@ -191,8 +147,8 @@ fn components(kind: RecordKind) -> &'static [&'static str] {
 fn is_number(kind: RecordKind, component: &str) -> bool {
     match component {
         "flags" => kind != RecordKind::Naptr,
-        "tag" | "value" | "certificate" | "public_key" | "digest" | "target" | "lat_direction"
-        | "long_direction" | "service" | "regex" | "replacement" | "fingerprint" => false,
+        "tag" | "value" | "certificate" | "public_key" | "digest" | "target" | "lat_direction" | "long_direction"
+        | "service" | "regex" | "replacement" | "fingerprint" => false,
         _ => true,
     }
 }
@@ -200,16 +156,11 @@ fn is_number(kind: RecordKind, component: &str) -> bool {
 fn is_quoted(kind: RecordKind, component: &str) -> bool {
     matches!(
         (kind, component),
-        (RecordKind::Caa, "value")
-            | (RecordKind::Uri, "target")
-            | (RecordKind::Naptr, "flags" | "service" | "regex")
+        (RecordKind::Caa, "value") | (RecordKind::Uri, "target") | (RecordKind::Naptr, "flags" | "service" | "regex")
     )
 }
 
-fn check_components(
-    kind: RecordKind,
-    given: &Map<String, Value>,
-) -> Result<Map<String, Value>, ApiError> {
+fn check_components(kind: RecordKind, given: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     let mut data = Map::new();
     for component in components(kind) {
         let value = match given.get(*component) {
@@ -219,9 +170,7 @@ fn check_components(
                 }
                 whole(value).map_or_else(|| value.clone(), Value::from)
             }
-            Some(Value::String(text))
-                if text.len() <= CONTENT_LIMIT && !text.contains(['\n', '\r']) =>
-            {
+            Some(Value::String(text)) if text.len() <= CONTENT_LIMIT && !text.contains(['\n', '\r']) => {
                 text.clone().into()
             }
             // LOC leaves zero for what is not told, service bindings may have no parameters.
@@ -235,10 +184,7 @@ fn check_components(
 }
 
 fn missing_component(kind: RecordKind, component: &str) -> ApiError {
-    ApiError::validation(
-        9103,
-        format!("data.{component} is missing or invalid for {kind} records."),
-    )
+    ApiError::validation(9103, format!("data.{component} is missing or invalid for {kind} records."))
 }
 
 fn join_components(kind: RecordKind, data: &Map<String, Value>) -> String {
@@ -259,10 +205,7 @@ fn join_components(kind: RecordKind, data: &Map<String, Value>) -> String {
 }
 
 fn location_word(component: &str, number: &Value) -> String {
-    if matches!(
-        component,
-        "altitude" | "size" | "precision_horz" | "precision_vert"
-    ) {
+    if matches!(component, "altitude" | "size" | "precision_horz" | "precision_vert") {
         format!("{number}m")
     } else {
         number.to_string()

@@ -29,15 +29,11 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Reads a POST or PUT: what is left out takes its default.
-    pub(crate) fn parse(
-        fields: &Map<String, Value>,
-        zone: &str,
-        plan: Plan,
-    ) -> Result<Self, ApiError> {
+    pub(crate) fn parse(fields: &Map<String, Value>, zone: &str, plan: Plan) -> Result<Self, ApiError> {
         let kind = match fields.get("type") {
-            Some(Value::String(text)) => text
-                .parse::<RecordKind>()
-                .map_err(|()| ApiError::validation(9002, "DNS record type is invalid."))?,
+            Some(Value::String(text)) => {
+                text.parse::<RecordKind>().map_err(|()| ApiError::validation(9002, "DNS record type is invalid."))?
+            }
             _ => return Err(ApiError::validation(9002, "DNS record type is required.")),
         };
         let name = match fields.get("name") {
@@ -49,17 +45,11 @@ impl Draft {
             None | Some(Value::Null) => false,
             Some(Value::Bool(proxied)) => *proxied,
             Some(_) => {
-                return Err(ApiError::validation(
-                    9003,
-                    "Invalid 'proxied' value, must be a boolean.",
-                ));
+                return Err(ApiError::validation(9003, "Invalid 'proxied' value, must be a boolean."));
             }
         };
         if proxied && !kind.proxiable() {
-            return Err(ApiError::validation(
-                9004,
-                "This record type cannot be proxied.",
-            ));
+            return Err(ApiError::validation(9004, "This record type cannot be proxied."));
         }
         let ttl = ttl(fields, plan)?;
         Ok(Self {
@@ -75,16 +65,9 @@ impl Draft {
     }
 
     /// Reads a PATCH: what is left out stays as it is in `record`.
-    pub(crate) fn edit(
-        record: &Record,
-        edit: &Map<String, Value>,
-        zone: &str,
-        plan: Plan,
-    ) -> Result<Self, ApiError> {
+    pub(crate) fn edit(record: &Record, edit: &Map<String, Value>, zone: &str, plan: Plan) -> Result<Self, ApiError> {
         let mut fields = record.writable();
-        let new_kind = edit
-            .get("type")
-            .is_some_and(|kind| kind != record.kind.as_str());
+        let new_kind = edit.get("type").is_some_and(|kind| kind != record.kind.as_str());
         // Content and components say the same twice: the one that the client gave wins over the other's old value.
         if edit.contains_key("content") || new_kind {
             fields.remove("data");
@@ -109,9 +92,7 @@ fn ttl(fields: &Map<String, Value>, plan: Plan) -> Result<u32, ApiError> {
             .ok_or_else(|| {
                 ApiError::validation(
                     9021,
-                    format!(
-                        "TTL must be between {least} and {TTL_MOST} seconds, or 1 for Automatic."
-                    ),
+                    format!("TTL must be between {least} and {TTL_MOST} seconds, or 1 for Automatic."),
                 )
             }),
     }
@@ -142,23 +123,15 @@ fn comment(fields: &Map<String, Value>, plan: Plan) -> Result<Option<String>, Ap
             if length > limit {
                 return Err(ApiError::validation(
                     9301,
-                    format!(
-                        "DNS record has a comment of {length} characters, exceeding the maximum of {limit}."
-                    ),
+                    format!("DNS record has a comment of {length} characters, exceeding the maximum of {limit}."),
                 ));
             }
             if comment.contains(['\n', '\r']) {
-                return Err(ApiError::validation(
-                    9302,
-                    "DNS record comment contains a line break.",
-                ));
+                return Err(ApiError::validation(9302, "DNS record comment contains a line break."));
             }
             Ok(Some(comment.clone()))
         }
-        Some(_) => Err(ApiError::validation(
-            9303,
-            "DNS record comment must be a string.",
-        )),
+        Some(_) => Err(ApiError::validation(9303, "DNS record comment must be a string.")),
     }
 }
 
@@ -168,19 +141,13 @@ fn tags(fields: &Map<String, Value>, plan: Plan) -> Result<Vec<String>, ApiError
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(tags)) => tags,
         Some(_) => {
-            return Err(ApiError::validation(
-                9304,
-                "DNS record tags must be a list of strings.",
-            ));
+            return Err(ApiError::validation(9304, "DNS record tags must be a list of strings."));
         }
     };
     if given.len() > limit {
         return Err(ApiError::validation(
             9300,
-            format!(
-                "DNS record has {} tags, exceeding the quota of {limit}.",
-                given.len()
-            ),
+            format!("DNS record has {} tags, exceeding the quota of {limit}.", given.len()),
         ));
     }
     given
@@ -198,9 +165,7 @@ fn is_tag(tag: &str) -> bool {
     let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
     !name.is_empty()
         && name.len() <= TAG_NAME_LIMIT
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         && value.chars().count() <= TAG_VALUE_LIMIT
         && !value.contains(['\n', '\r'])
 }

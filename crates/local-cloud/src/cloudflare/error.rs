@@ -28,11 +28,8 @@ impl Message {
     pub(crate) fn to_json(&self) -> Value {
         let mut object = json!({"code": self.code, "message": self.text});
         if !self.chain.is_empty() {
-            object["error_chain"] = self
-                .chain
-                .iter()
-                .map(|(code, text)| json!({"code": code, "message": text}))
-                .collect();
+            object["error_chain"] =
+                self.chain.iter().map(|(code, text)| json!({"code": code, "message": text})).collect();
         }
         object
     }
@@ -40,15 +37,7 @@ impl Message {
 
 impl ApiError {
     fn new(status: StatusCode, code: u32, text: impl Into<String>) -> Self {
-        Self {
-            status,
-            errors: vec![Message {
-                code,
-                text: text.into(),
-                chain: Vec::new(),
-            }],
-            retry_after: None,
-        }
+        Self { status, errors: vec![Message { code, text: text.into(), chain: Vec::new() }], retry_after: None }
     }
 
     fn because(mut self, code: u32, text: impl Into<String>) -> Self {
@@ -59,19 +48,13 @@ impl ApiError {
     }
 
     fn and(mut self, code: u32, text: impl Into<String>) -> Self {
-        self.errors.push(Message {
-            code,
-            text: text.into(),
-            chain: Vec::new(),
-        });
+        self.errors.push(Message { code, text: text.into(), chain: Vec::new() });
         self
     }
 
     /// Whether the record is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
-        self.errors
-            .iter()
-            .any(|message| matches!(message.code, 81057 | 81058))
+        self.errors.iter().any(|message| matches!(message.code, 81057 | 81058))
     }
 
     /// The code of the first error, and of its first cause.
@@ -89,19 +72,13 @@ impl ApiError {
 
     /// A body that is not the JSON object that was asked for; the number is a stand-in.
     pub(crate) fn malformed_body() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            6007,
-            "Malformed JSON in request body",
-        )
+        Self::new(StatusCode::BAD_REQUEST, 6007, "Malformed JSON in request body")
     }
 
     /// A query parameter out of its documented bounds; the number is a stand-in.
     pub(crate) fn invalid_parameter(name: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, 1004, "DNS Validation Error").because(
-            9207,
-            format!("Invalid value for the query parameter '{name}'."),
-        )
+        Self::new(StatusCode::BAD_REQUEST, 1004, "DNS Validation Error")
+            .because(9207, format!("Invalid value for the query parameter '{name}'."))
     }
 
     /// Sources: jeessy2/ddns-go#1378, certbot/certbot#10725; the older number is in jeessy2/ddns-go#1149.
@@ -109,30 +86,18 @@ impl ApiError {
         if older {
             Self::new(StatusCode::BAD_REQUEST, 81057, "Record already exists.")
         } else {
-            Self::new(
-                StatusCode::BAD_REQUEST,
-                81058,
-                "An identical record already exists.",
-            )
+            Self::new(StatusCode::BAD_REQUEST, 81058, "An identical record already exists.")
         }
     }
 
     /// Source: cloudflare/terraform-provider-cloudflare#1247.
     pub(crate) fn address_or_cname_exists() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            81053,
-            "An A, AAAA, or CNAME record with that host already exists.",
-        )
+        Self::new(StatusCode::BAD_REQUEST, 81053, "An A, AAAA, or CNAME record with that host already exists.")
     }
 
     /// Source: cloudflare/terraform-provider-cloudflare#6482.
     pub(crate) fn cname_exists() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            81054,
-            "A CNAME record with that host already exists.",
-        )
+        Self::new(StatusCode::BAD_REQUEST, 81054, "A CNAME record with that host already exists.")
     }
 
     /// The rule is in Cloudflare's documentation of record types; the number is a stand-in.
@@ -156,10 +121,7 @@ impl ApiError {
 
     /// More operations than a batch may carry on this plan; the rule is documented, the number is a stand-in.
     pub(crate) fn batch_too_large(limit: usize) -> Self {
-        Self::validation(
-            9400,
-            format!("The batch has more operations than the {limit} allowed on this plan."),
-        )
+        Self::validation(9400, format!("The batch has more operations than the {limit} allowed on this plan."))
     }
 
     /// Source: cloudflare/cloudflare-go#118.
@@ -180,11 +142,7 @@ impl ApiError {
 
     /// Source: the tests of octodns/octodns-cloudflare.
     pub(crate) fn unknown_key() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            9103,
-            "Unknown X-Auth-Key or X-Auth-Email",
-        )
+        Self::new(StatusCode::FORBIDDEN, 9103, "Unknown X-Auth-Key or X-Auth-Email")
     }
 
     /// Source: NginxProxyManager/nginx-proxy-manager#1665.
@@ -194,11 +152,7 @@ impl ApiError {
 
     /// Source: octodns/octodns-cloudflare#60.
     pub(crate) fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            9109,
-            "Unauthorized to access requested resource",
-        )
+        Self::new(StatusCode::FORBIDDEN, 9109, "Unauthorized to access requested resource")
     }
 
     /// Source: cloudflare/terraform-provider-cloudflare#913.
@@ -210,21 +164,13 @@ impl ApiError {
     pub(crate) fn throttled(retry_after: u64) -> Self {
         Self {
             retry_after: Some(retry_after),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                971,
-                "Please wait and consider throttling your request speed",
-            )
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, 971, "Please wait and consider throttling your request speed")
         }
     }
 
     /// An import larger than the documented 256 KiB; the number is a stand-in.
     pub(crate) fn import_too_large() -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            1013,
-            "The zone file is larger than 256 KiB",
-        )
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, 1013, "The zone file is larger than 256 KiB")
     }
 
     /// An import that could not be read; the number is a stand-in.

@@ -77,9 +77,7 @@ impl Names {
 
 /// `a.b.c`, `b.c`, `c`.
 pub(crate) fn self_and_ancestors(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(name), |name| {
-        name.split_once('.').map(|(_, parent)| parent)
-    })
+    std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, parent)| parent))
 }
 
 /// What a record was before and is now.
@@ -114,9 +112,7 @@ impl Records {
 
     /// The number for the next record.
     pub(crate) fn next_sequence(&self) -> u64 {
-        self.by_creation
-            .last_key_value()
-            .map_or(1, |(sequence, _)| sequence + 1)
+        self.by_creation.last_key_value().map_or(1, |(sequence, _)| sequence + 1)
     }
 
     /// Makes `after` the record with this id, or removes it, and gives back what was there.

@@ -54,21 +54,16 @@ fn admit<'r>(
     let route = route::route(request.method(), path);
     let value = token::bearer(request.headers())?;
     let mut world = cloudflare.world();
-    let token = token::find(&world.options.tokens, value)
-        .cloned()
-        .ok_or_else(|| token::refusal(route.as_ref()))?;
+    let token = token::find(&world.options.tokens, value).cloned().ok_or_else(|| token::refusal(route.as_ref()))?;
     let rate = world.options.rate;
     let budget = world.budgets.take(&token.budget_owner(), rate, now);
     *standing = Some(budget);
     if let Some(seconds) = budget.blocked_seconds {
         return Err(ApiError::throttled(seconds));
     }
-    let verifies = route.as_ref().is_some_and(|route| {
-        matches!(
-            route.operation,
-            Operation::VerifyUserToken | Operation::VerifyAccountToken
-        )
-    });
+    let verifies = route
+        .as_ref()
+        .is_some_and(|route| matches!(route.operation, Operation::VerifyUserToken | Operation::VerifyAccountToken));
     if token.status_at(now) != "active" && !verifies {
         return Err(token::refusal(route.as_ref()));
     }
@@ -95,8 +90,7 @@ fn admit<'r>(
 
 fn parameters(uri: &Uri) -> Vec<(String, String)> {
     // A query that is not form-encoded has no parameters, as on the platform.
-    axum::extract::Query::try_from_uri(uri)
-        .map_or_else(|_| Vec::new(), |axum::extract::Query(pairs)| pairs)
+    axum::extract::Query::try_from_uri(uri).map_or_else(|_| Vec::new(), |axum::extract::Query(pairs)| pairs)
 }
 
 async fn perform(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {

@@ -101,10 +101,7 @@ impl ZoneOptions {
             name: name.into(),
             plan,
             record_quota: None,
-            name_servers: vec![
-                "ada.ns.cloudflare.com".into(),
-                "bob.ns.cloudflare.com".into(),
-            ],
+            name_servers: vec!["ada.ns.cloudflare.com".into(), "bob.ns.cloudflare.com".into()],
         }
     }
 }
@@ -187,11 +184,7 @@ pub struct RateOptions {
 
 impl Default for RateOptions {
     fn default() -> Self {
-        Self {
-            quota: 1_200,
-            window_seconds: 300,
-            block_seconds: 300,
-        }
+        Self { quota: 1_200, window_seconds: 300, block_seconds: 300 }
     }
 }
 
@@ -228,10 +221,7 @@ impl Default for Options {
             account_id: DEMO_ACCOUNT_ID.into(),
             account_name: "local cloud".into(),
             zones: vec![ZoneOptions::new(DEMO_ZONE_ID, DEMO_ZONE, Plan::Free)],
-            tokens: vec![TokenOptions {
-                may_roll_tokens: true,
-                ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN)
-            }],
+            tokens: vec![TokenOptions { may_roll_tokens: true, ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN) }],
             account_quota: 1_000_000,
             rate: RateOptions::default(),
             import_quota: 3,

@@ -68,10 +68,7 @@ impl Page {
         default: usize,
         sizes: std::ops::RangeInclusive<usize>,
     ) -> Result<Self, ApiError> {
-        let mut page = Self {
-            number: 1,
-            size: default,
-        };
+        let mut page = Self { number: 1, size: default };
         for (key, value) in parameters {
             match key.as_str() {
                 "page" => page.number = number(key, value, 1..=usize::MAX)?,
@@ -90,16 +87,8 @@ impl Page {
     }
 }
 
-fn number(
-    key: &str,
-    value: &str,
-    bounds: std::ops::RangeInclusive<usize>,
-) -> Result<usize, ApiError> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| bounds.contains(number))
-        .ok_or_else(|| ApiError::invalid_parameter(key))
+fn number(key: &str, value: &str, bounds: std::ops::RangeInclusive<usize>) -> Result<usize, ApiError> {
+    value.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| ApiError::invalid_parameter(key))
 }
 
 /// A parsed list query.
@@ -120,10 +109,7 @@ impl Query {
             tags: Vec::new(),
             any: false,
             any_tag: false,
-            order: Order {
-                column: Column::Kind,
-                descending: false,
-            },
+            order: Order { column: Column::Kind, descending: false },
             page: Page::parse(parameters, PER_PAGE_DEFAULT, 1..=PER_PAGE_MOST)?,
         };
         for (key, value) in parameters {
@@ -140,9 +126,7 @@ impl Query {
                 let kind = value.to_ascii_uppercase().parse().map_err(|()| wrong())?;
                 self.conditions.push(Condition::Kind(kind));
             }
-            "proxied" => self
-                .conditions
-                .push(Condition::Proxied(flag(value).ok_or_else(wrong)?)),
+            "proxied" => self.conditions.push(Condition::Proxied(flag(value).ok_or_else(wrong)?)),
             "search" => self.conditions.push(Condition::Search(folded)),
             "match" => self.any = any(value).ok_or_else(wrong)?,
             "tag_match" | "tag-match" => self.any_tag = any(value).ok_or_else(wrong)?,
@@ -188,17 +172,12 @@ impl Query {
             "comment" => Field::Comment,
             "tag" => {
                 let (name, value) = folded.split_once(':').unwrap_or((&folded, ""));
-                self.tags.push(Condition::Tag(
-                    comparison,
-                    name.to_owned(),
-                    value.to_owned(),
-                ));
+                self.tags.push(Condition::Tag(comparison, name.to_owned(), value.to_owned()));
                 return;
             }
             _ => return,
         };
-        self.conditions
-            .push(Condition::Text(field, comparison, folded));
+        self.conditions.push(Condition::Text(field, comparison, folded));
     }
 
     /// The one name that every match has, if the filters say so: then no scan is needed.
@@ -206,12 +185,10 @@ impl Query {
         if self.any {
             return None;
         }
-        self.conditions
-            .iter()
-            .find_map(|condition| match condition {
-                Condition::Text(Field::Name, Comparison::Exact, name) => Some(name.as_str()),
-                _ => None,
-            })
+        self.conditions.iter().find_map(|condition| match condition {
+            Condition::Text(Field::Name, Comparison::Exact, name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether nothing is filtered out.
@@ -222,22 +199,10 @@ impl Query {
     pub(crate) fn matches(&self, record: &Record) -> bool {
         let tags = (!self.tags.is_empty()).then(|| {
             let mut checks = self.tags.iter().map(|condition| holds(condition, record));
-            if self.any_tag {
-                checks.any(|held| held)
-            } else {
-                checks.all(|held| held)
-            }
+            if self.any_tag { checks.any(|held| held) } else { checks.all(|held| held) }
         });
-        let mut checks = self
-            .conditions
-            .iter()
-            .map(|condition| holds(condition, record))
-            .chain(tags);
-        if self.any && !self.takes_all() {
-            checks.any(|held| held)
-        } else {
-            checks.all(|held| held)
-        }
+        let mut checks = self.conditions.iter().map(|condition| holds(condition, record)).chain(tags);
+        if self.any && !self.takes_all() { checks.any(|held| held) } else { checks.all(|held| held) }
     }
 }
 
@@ -269,30 +234,19 @@ fn compare(comparison: Comparison, text: &str, wanted: &str) -> bool {
 
 fn holds(condition: &Condition, record: &Record) -> bool {
     match condition {
-        Condition::Text(Field::Name, comparison, wanted) => {
-            compare(*comparison, &record.name, wanted)
+        Condition::Text(Field::Name, comparison, wanted) => compare(*comparison, &record.name, wanted),
+        Condition::Text(Field::Content, comparison, wanted) => compare(*comparison, &record.content, wanted),
+        Condition::Text(Field::Comment, comparison, wanted) => {
+            record.comment.as_ref().is_some_and(|comment| compare(*comparison, comment, wanted))
         }
-        Condition::Text(Field::Content, comparison, wanted) => {
-            compare(*comparison, &record.content, wanted)
-        }
-        Condition::Text(Field::Comment, comparison, wanted) => record
-            .comment
-            .as_ref()
-            .is_some_and(|comment| compare(*comparison, comment, wanted)),
         Condition::CommentPresent(present) => record.comment.is_some() == *present,
         Condition::Kind(kind) => record.kind == *kind,
         Condition::Proxied(proxied) => record.proxied == *proxied,
         Condition::Search(wanted) => {
             compare(Comparison::Contains, &record.name, wanted)
                 || compare(Comparison::Contains, &record.content, wanted)
-                || record
-                    .comment
-                    .as_ref()
-                    .is_some_and(|comment| compare(Comparison::Contains, comment, wanted))
-                || record
-                    .tags
-                    .iter()
-                    .any(|tag| compare(Comparison::Contains, tag, wanted))
+                || record.comment.as_ref().is_some_and(|comment| compare(Comparison::Contains, comment, wanted))
+                || record.tags.iter().any(|tag| compare(Comparison::Contains, tag, wanted))
         }
         Condition::Tag(comparison, name, wanted) => record.tags.iter().any(|tag| {
             let (tag_name, value) = tag.split_once(':').unwrap_or((tag, ""));
@@ -300,9 +254,7 @@ fn holds(condition: &Condition, record: &Record) -> bool {
         }),
         Condition::TagPresent(present, name) => {
             let found = record.tags.iter().any(|tag| {
-                tag.split_once(':')
-                    .map_or(tag.as_str(), |(tag_name, _)| tag_name)
-                    .eq_ignore_ascii_case(name)
+                tag.split_once(':').map_or(tag.as_str(), |(tag_name, _)| tag_name).eq_ignore_ascii_case(name)
             });
             found == *present
         }
@@ -320,11 +272,7 @@ impl Order {
                 Column::Ttl => one.ttl.cmp(&other.ttl),
                 Column::Proxied => one.proxied.cmp(&other.proxied),
             };
-            let ordering = if self.descending {
-                ordering.reverse()
-            } else {
-                ordering
-            };
+            let ordering = if self.descending { ordering.reverse() } else { ordering };
             ordering.then(one.sequence.cmp(&other.sequence))
         };
         records.sort_by(by_column);

@@ -63,10 +63,7 @@ const KINDS: [(RecordKind, &str); 21] = [
 impl RecordKind {
     /// The type's name, upper case.
     pub fn as_str(self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, name)| name)
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
     /// Whether Cloudflare can proxy records of this type.
@@ -90,11 +87,7 @@ impl FromStr for RecordKind {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        KINDS
-            .iter()
-            .find(|(_, name)| *name == text)
-            .map(|(kind, _)| *kind)
-            .ok_or(())
+        KINDS.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind).ok_or(())
     }
 }
 
@@ -229,15 +222,9 @@ pub(crate) struct View<'a> {
     created_on: Timestamp,
     #[serde(serialize_with = "microseconds")]
     modified_on: Timestamp,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "some_microseconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_microseconds")]
     comment_modified_on: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "some_microseconds"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_microseconds")]
     tags_modified_on: Option<Timestamp>,
 }
 
@@ -251,10 +238,7 @@ fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok,
 }
 
 #[expect(clippy::ref_option, reason = "serde passes references")]
-fn some_microseconds<S: Serializer>(
-    time: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn some_microseconds<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => microseconds(time, serializer),
         None => serializer.serialize_none(),

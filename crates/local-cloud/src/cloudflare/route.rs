@@ -84,45 +84,22 @@ pub(crate) fn route<'p>(method: &Method, path: &'p str) -> Option<Route<'p>> {
         ("GET", ["zones", zone]) => (Operation::GetZone, *zone, none, none),
         ("GET", ["zones", zone, "dns_records"]) => (Operation::ListRecords, *zone, none, none),
         ("POST", ["zones", zone, "dns_records"]) => (Operation::CreateRecord, *zone, none, none),
-        ("POST", ["zones", zone, "dns_records", "batch"]) => {
-            (Operation::BatchRecords, *zone, none, none)
-        }
-        ("GET", ["zones", zone, "dns_records", "export"]) => {
-            (Operation::ExportRecords, *zone, none, none)
-        }
-        ("POST", ["zones", zone, "dns_records", "import"]) => {
-            (Operation::ImportRecords, *zone, none, none)
-        }
-        ("GET", ["zones", zone, "dns_records", "usage"]) => {
-            (Operation::ZoneUsage, *zone, none, none)
-        }
+        ("POST", ["zones", zone, "dns_records", "batch"]) => (Operation::BatchRecords, *zone, none, none),
+        ("GET", ["zones", zone, "dns_records", "export"]) => (Operation::ExportRecords, *zone, none, none),
+        ("POST", ["zones", zone, "dns_records", "import"]) => (Operation::ImportRecords, *zone, none, none),
+        ("GET", ["zones", zone, "dns_records", "usage"]) => (Operation::ZoneUsage, *zone, none, none),
         ("GET", ["zones", zone, "dns_records", id]) => (Operation::GetRecord, *zone, none, *id),
-        ("PUT", ["zones", zone, "dns_records", id]) => {
-            (Operation::OverwriteRecord, *zone, none, *id)
-        }
+        ("PUT", ["zones", zone, "dns_records", id]) => (Operation::OverwriteRecord, *zone, none, *id),
         ("PATCH", ["zones", zone, "dns_records", id]) => (Operation::EditRecord, *zone, none, *id),
-        ("DELETE", ["zones", zone, "dns_records", id]) => {
-            (Operation::DeleteRecord, *zone, none, *id)
-        }
-        ("GET", ["accounts", account, "dns_records", "usage"]) => {
-            (Operation::AccountUsage, none, *account, none)
-        }
+        ("DELETE", ["zones", zone, "dns_records", id]) => (Operation::DeleteRecord, *zone, none, *id),
+        ("GET", ["accounts", account, "dns_records", "usage"]) => (Operation::AccountUsage, none, *account, none),
         ("GET", ["user", "tokens", "verify"]) => (Operation::VerifyUserToken, none, none, none),
-        ("GET", ["accounts", account, "tokens", "verify"]) => {
-            (Operation::VerifyAccountToken, none, *account, none)
-        }
+        ("GET", ["accounts", account, "tokens", "verify"]) => (Operation::VerifyAccountToken, none, *account, none),
         ("PUT", ["user", "tokens", id, "value"]) => (Operation::RollUserToken, none, none, *id),
-        ("PUT", ["accounts", account, "tokens", id, "value"]) => {
-            (Operation::RollAccountToken, none, *account, *id)
-        }
+        ("PUT", ["accounts", account, "tokens", id, "value"]) => (Operation::RollAccountToken, none, *account, *id),
         _ => return None,
     };
-    Some(Route {
-        operation,
-        zone,
-        account,
-        id,
-    })
+    Some(Route { operation, zone, account, id })
 }
 
 /// The stable name of a call, for the journal and for fault rules.

@@ -75,10 +75,7 @@ impl State {
                 .tokens
                 .iter()
                 .filter(|token| world.rolled.contains(&token.id))
-                .map(|token| TokenState {
-                    id: token.id.clone(),
-                    value: token.value.clone(),
-                })
+                .map(|token| TokenState { id: token.id.clone(), value: token.value.clone() })
                 .collect(),
         }
     }
@@ -86,27 +83,17 @@ impl State {
     pub(super) fn restore(self, world: &mut World, now: Timestamp) {
         for saved in self.zones {
             // Plan and quota are the options' to say: a run may try another plan on the same records.
-            let settings = world
-                .zones
-                .get(&saved.zone.id)
-                .map_or(saved.zone, |entry| entry.zone.settings.clone());
+            let settings = world.zones.get(&saved.zone.id).map_or(saved.zone, |entry| entry.zone.settings.clone());
             let mut zone = Zone::new(settings, now);
             zone.created_on = saved.created_on;
             for record in saved.records {
                 let id = record.id.clone();
                 zone.records.put(&id, Some(record));
             }
-            world
-                .zones
-                .insert(zone.settings.id.clone(), ZoneEntry::new(zone));
+            world.zones.insert(zone.settings.id.clone(), ZoneEntry::new(zone));
         }
         for saved in self.tokens {
-            if let Some(token) = world
-                .options
-                .tokens
-                .iter_mut()
-                .find(|token| token.id == saved.id)
-            {
+            if let Some(token) = world.options.tokens.iter_mut().find(|token| token.id == saved.id) {
                 token.value = saved.value;
                 world.rolled.insert(saved.id);
             }

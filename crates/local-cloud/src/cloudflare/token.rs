@@ -15,13 +15,11 @@ const TOKEN_LIMIT: usize = 256;
 /// The token's value as the request gives it.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(
-            if headers.contains_key("x-auth-key") || headers.contains_key("x-auth-email") {
-                ApiError::unknown_key()
-            } else {
-                ApiError::invalid_header()
-            },
-        );
+        return Err(if headers.contains_key("x-auth-key") || headers.contains_key("x-auth-email") {
+            ApiError::unknown_key()
+        } else {
+            ApiError::invalid_header()
+        });
     };
     value
         .to_str()
@@ -33,18 +31,14 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
         .filter(|token| {
             !token.is_empty()
                 && token.len() <= TOKEN_LIMIT
-                && token
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+                && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         })
         .ok_or_else(ApiError::invalid_header)
 }
 
 /// The token with this value, whatever its status.
 pub(crate) fn find<'t>(tokens: &'t [TokenOptions], value: &str) -> Option<&'t TokenOptions> {
-    tokens
-        .iter()
-        .find(|token| token.value.expose_secret() == value)
+    tokens.iter().find(|token| token.value.expose_secret() == value)
 }
 
 /// The refusal of a token that is unknown, ended or switched off: account paths and others differ
@@ -79,9 +73,7 @@ impl TokenOptions {
 
     /// Whether it knows the zone.
     pub(crate) fn covers(&self, zone: &str) -> bool {
-        self.zones
-            .as_ref()
-            .is_none_or(|zones| zones.iter().any(|known| known == zone))
+        self.zones.as_ref().is_none_or(|zones| zones.iter().any(|known| known == zone))
     }
 
     /// Whether it may do this in a zone that exists.

@@ -77,14 +77,8 @@ impl ZoneEntry {
     /// The records that a query asks for, in its order, all pages.
     pub(crate) fn select(&mut self, query: &Query) -> Arc<[Arc<Record>]> {
         if let Some(name) = query.exact_name() {
-            let mut found: Vec<_> = self
-                .zone
-                .records
-                .at(name)
-                .iter()
-                .filter(|record| query.matches(record))
-                .cloned()
-                .collect();
+            let mut found: Vec<_> =
+                self.zone.records.at(name).iter().filter(|record| query.matches(record)).cloned().collect();
             query.order.sort(&mut found);
             return found.into();
         }
@@ -92,11 +86,7 @@ impl ZoneEntry {
         if query.takes_all() {
             return sorted;
         }
-        sorted
-            .iter()
-            .filter(|record| query.matches(record))
-            .cloned()
-            .collect()
+        sorted.iter().filter(|record| query.matches(record)).cloned().collect()
     }
 
     fn sorted(&mut self, order: Order) -> Arc<[Arc<Record>]> {
@@ -110,34 +100,16 @@ impl ZoneEntry {
         let mut records: Vec<_> = self.zone.records.iter().cloned().collect();
         order.sort(&mut records);
         let records: Arc<[Arc<Record>]> = records.into();
-        self.listing = Some(Listing {
-            version,
-            order,
-            records: Arc::clone(&records),
-        });
+        self.listing = Some(Listing { version, order, records: Arc::clone(&records) });
         records
     }
 }
 
 impl World {
     pub(crate) fn new(options: Options, now: Timestamp) -> Self {
-        let zones = options
-            .zones
-            .iter()
-            .map(|zone| {
-                (
-                    zone.id.clone(),
-                    ZoneEntry::new(Zone::new(zone.clone(), now)),
-                )
-            })
-            .collect();
-        Self {
-            options,
-            zones,
-            budgets: Budgets::default(),
-            imports: Budgets::default(),
-            rolled: BTreeSet::new(),
-        }
+        let zones =
+            options.zones.iter().map(|zone| (zone.id.clone(), ZoneEntry::new(Zone::new(zone.clone(), now)))).collect();
+        Self { options, zones, budgets: Budgets::default(), imports: Budgets::default(), rolled: BTreeSet::new() }
     }
 
     /// Lets DNS see what is due.
@@ -157,9 +129,7 @@ impl World {
 
     /// The quota that a zone has itself, if its plan gives it one.
     pub(crate) fn quota(zone: &Zone) -> Option<u64> {
-        zone.settings
-            .record_quota
-            .or(zone.settings.plan.record_quota())
+        zone.settings.record_quota.or(zone.settings.plan.record_quota())
     }
 
     /// Records in the zones that share the account's quota.
@@ -175,10 +145,7 @@ impl World {
     fn room(&self, zone: &Zone) -> u64 {
         match Self::quota(zone) {
             Some(quota) => quota.saturating_sub(zone.records.len() as u64),
-            None => self
-                .options
-                .account_quota
-                .saturating_sub(self.account_usage()),
+            None => self.options.account_quota.saturating_sub(self.account_usage()),
         }
     }
 
@@ -190,29 +157,15 @@ impl World {
         new_id: &mut dyn FnMut() -> String,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, ApiError>,
     ) -> Result<(T, bool), ApiError> {
-        let room = self
-            .zones
-            .get(zone)
-            .map(|entry| self.room(&entry.zone))
-            .unwrap_or_default();
-        let entry = self
-            .zones
-            .get_mut(zone)
-            .ok_or_else(|| ApiError::no_route(&format!("/zones/{zone}")))?;
-        let context = Context {
-            now,
-            room,
-            older_duplicate_code: self.options.older_duplicate_code,
-            new_id,
-        };
+        let room = self.zones.get(zone).map(|entry| self.room(&entry.zone)).unwrap_or_default();
+        let entry = self.zones.get_mut(zone).ok_or_else(|| ApiError::no_route(&format!("/zones/{zone}")))?;
+        let context = Context { now, room, older_duplicate_code: self.options.older_duplicate_code, new_id };
         let (value, changes) = entry.zone.transact(context, work)?;
         let any = !changes.is_empty();
         if any {
             entry.listing = None;
             let delay = i64::try_from(self.options.publication_delay_ms).unwrap_or(i64::MAX);
-            let due = now
-                .saturating_add(SignedDuration::from_millis(delay))
-                .unwrap_or(Timestamp::MAX);
+            let due = now.saturating_add(SignedDuration::from_millis(delay)).unwrap_or(Timestamp::MAX);
             entry.waiting.push_back((due, changes));
             entry.publish(now);
         }

@@ -54,12 +54,7 @@ pub(crate) struct BatchOutcome {
 
 impl Zone {
     pub(crate) fn new(settings: ZoneOptions, now: Timestamp) -> Self {
-        Self {
-            settings,
-            created_on: now,
-            records: Records::default(),
-            version: 0,
-        }
+        Self { settings, created_on: now, records: Records::default(), version: 0 }
     }
 
     /// Runs `work`; if it fails, nothing has happened. Gives its result and what changed, in order.
@@ -68,11 +63,7 @@ impl Zone {
         context: Context<'_>,
         work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, ApiError>,
     ) -> Result<(T, Vec<Change>), ApiError> {
-        let mut transaction = Transaction {
-            zone: self,
-            context,
-            changes: Vec::new(),
-        };
+        let mut transaction = Transaction { zone: self, context, changes: Vec::new() };
         let result = work(&mut transaction);
         let changes = transaction.changes;
         match result {
@@ -84,11 +75,7 @@ impl Zone {
             }
             Err(error) => {
                 for (before, after) in changes.into_iter().rev() {
-                    if let Some(id) = before
-                        .as_ref()
-                        .or(after.as_ref())
-                        .map(|record| record.id.clone())
-                    {
+                    if let Some(id) = before.as_ref().or(after.as_ref()).map(|record| record.id.clone()) {
                         self.records.put(&id, before);
                     }
                 }
@@ -112,39 +99,20 @@ impl Transaction<'_, '_> {
             return Err(ApiError::quota_exceeded());
         }
         let id = (self.context.new_id)();
-        let record = self.record(
-            id,
-            self.context.now,
-            self.zone.records.next_sequence(),
-            None,
-            draft,
-        );
+        let record = self.record(id, self.context.now, self.zone.records.next_sequence(), None, draft);
         self.check_neighbours(&record)?;
         Ok(self.put(record))
     }
 
-    pub(crate) fn overwrite(
-        &mut self,
-        id: &str,
-        fields: &Map<String, Value>,
-    ) -> Result<Arc<Record>, ApiError> {
+    pub(crate) fn overwrite(&mut self, id: &str, fields: &Map<String, Value>) -> Result<Arc<Record>, ApiError> {
         let before = self.existing(id)?;
         let draft = Draft::parse(fields, &self.zone.settings.name, self.zone.settings.plan)?;
         self.change(&before, draft)
     }
 
-    pub(crate) fn edit(
-        &mut self,
-        id: &str,
-        fields: &Map<String, Value>,
-    ) -> Result<Arc<Record>, ApiError> {
+    pub(crate) fn edit(&mut self, id: &str, fields: &Map<String, Value>) -> Result<Arc<Record>, ApiError> {
         let before = self.existing(id)?;
-        let draft = Draft::edit(
-            &before,
-            fields,
-            &self.zone.settings.name,
-            self.zone.settings.plan,
-        )?;
+        let draft = Draft::edit(&before, fields, &self.zone.settings.name, self.zone.settings.plan)?;
         self.change(&before, draft)
     }
 
@@ -159,11 +127,7 @@ impl Transaction<'_, '_> {
     pub(crate) fn batch(&mut self, batch: &Batch) -> Result<BatchOutcome, ApiError> {
         let lists = [&batch.deletes, &batch.patches, &batch.puts, &batch.posts];
         let limit = self.zone.settings.plan.batch_limit();
-        let operations: usize = lists
-            .iter()
-            .filter_map(|list| list.as_ref())
-            .map(Vec::len)
-            .sum();
+        let operations: usize = lists.iter().filter_map(|list| list.as_ref()).map(Vec::len).sum();
         if operations > limit {
             return Err(ApiError::batch_too_large(limit));
         }
@@ -184,21 +148,11 @@ impl Transaction<'_, '_> {
     }
 
     fn existing(&self, id: &str) -> Result<Arc<Record>, ApiError> {
-        self.zone
-            .records
-            .get(id)
-            .cloned()
-            .ok_or_else(ApiError::record_missing)
+        self.zone.records.get(id).cloned().ok_or_else(ApiError::record_missing)
     }
 
     fn change(&mut self, before: &Arc<Record>, draft: Draft) -> Result<Arc<Record>, ApiError> {
-        let record = self.record(
-            before.id.clone(),
-            before.created_on,
-            before.sequence,
-            Some(before),
-            draft,
-        );
+        let record = self.record(before.id.clone(), before.created_on, before.sequence, Some(before), draft);
         self.check_neighbours(&record)?;
         Ok(self.put(record))
     }
@@ -222,9 +176,7 @@ impl Transaction<'_, '_> {
         let tags_modified_on = if draft.tags.is_empty() {
             None
         } else {
-            before
-                .filter(|before| before.tags == draft.tags)
-                .map_or(Some(now), |before| before.tags_modified_on)
+            before.filter(|before| before.tags == draft.tags).map_or(Some(now), |before| before.tags_modified_on)
         };
         Record {
             id,
@@ -289,7 +241,5 @@ fn exclusion(new: RecordKind, old: RecordKind, at_apex: bool) -> Option<ApiError
 }
 
 fn id_of(item: &Map<String, Value>) -> Result<&str, ApiError> {
-    item.get("id")
-        .and_then(Value::as_str)
-        .ok_or_else(ApiError::record_missing)
+    item.get("id").and_then(Value::as_str).ok_or_else(ApiError::record_missing)
 }

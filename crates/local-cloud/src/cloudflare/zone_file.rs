@@ -13,30 +13,19 @@ use super::record::{Record, RecordKind};
 
 /// The zone as text.
 pub(crate) fn write(zone: &str, records: &[Arc<Record>], now: Timestamp) -> String {
-    let mut text =
-        format!(";;\n;; Domain:     {zone}.\n;; Exported:   {now:.0}\n;;\n$ORIGIN {zone}.\n");
+    let mut text = format!(";;\n;; Domain:     {zone}.\n;; Exported:   {now:.0}\n;;\n$ORIGIN {zone}.\n");
     let mut sorted: Vec<_> = records.iter().collect();
     sorted.sort_by_key(|record| (record.kind, record.sequence));
     for record in sorted {
         let value = match record.kind {
             kind if kind.names_a_host() && record.content != "." => format!("{}.", record.content),
             RecordKind::Txt if !record.content.starts_with('"') => {
-                format!(
-                    "\"{}\"",
-                    record.content.replace('\\', "\\\\").replace('"', "\\\"")
-                )
+                format!("\"{}\"", record.content.replace('\\', "\\\\").replace('"', "\\\""))
             }
             _ => record.content.clone(),
         };
-        let priority = record
-            .priority
-            .map(|priority| format!("{priority} "))
-            .unwrap_or_default();
-        let comment = record
-            .comment
-            .as_ref()
-            .map(|comment| format!("{comment} "))
-            .unwrap_or_default();
+        let priority = record.priority.map(|priority| format!("{priority} ")).unwrap_or_default();
+        let comment = record.comment.as_ref().map(|comment| format!("{comment} ")).unwrap_or_default();
         let mut tags = record.tags.clone();
         if record.kind.proxiable() {
             tags.push(format!("cf-proxied:{}", record.proxied));
@@ -47,34 +36,17 @@ pub(crate) fn write(zone: &str, records: &[Arc<Record>], now: Timestamp) -> Stri
             (comment, tags) => format!(" ; {comment}cf_tags={}", tags.join(",")),
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{}.\t{}\tIN\t{}\t{priority}{value}{note}",
-            record.name, record.ttl, record.kind
-        );
+        let _ = writeln!(text, "{}.\t{}\tIN\t{}\t{priority}{value}{note}", record.name, record.ttl, record.kind);
     }
     text
 }
 
 /// The records of a zone file, as the bodies of creations.
-pub(crate) fn read(
-    text: &str,
-    zone: &str,
-    proxied: bool,
-) -> Result<Vec<Map<String, Value>>, String> {
-    let mut reader = Reader {
-        zone,
-        origin: format!("{zone}."),
-        ttl: 1,
-        owner: None,
-        proxied,
-    };
+pub(crate) fn read(text: &str, zone: &str, proxied: bool) -> Result<Vec<Map<String, Value>>, String> {
+    let mut reader = Reader { zone, origin: format!("{zone}."), ttl: 1, owner: None, proxied };
     let mut records = Vec::new();
     for (number, line) in logical_lines(text)? {
-        if let Some(record) = reader
-            .line(&line)
-            .map_err(|reason| format!("line {number}: {reason}"))?
-        {
+        if let Some(record) = reader.line(&line).map_err(|reason| format!("line {number}: {reason}"))? {
             records.push(record);
         }
     }
@@ -100,15 +72,11 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, Line)>, String> {
     let mut current: Option<(usize, Line)> = None;
     for (index, physical) in text.lines().enumerate() {
         let (_, line) = current.get_or_insert_with(|| {
-            let line = Line {
-                words: Vec::new(),
-                owner_left_out: physical.starts_with([' ', '\t']),
-                comment: String::new(),
-            };
+            let line =
+                Line { words: Vec::new(), owner_left_out: physical.starts_with([' ', '\t']), comment: String::new() };
             (index + 1, line)
         });
-        read_words(physical, line, &mut depth)
-            .map_err(|reason| format!("line {}: {reason}", index + 1))?;
+        read_words(physical, line, &mut depth).map_err(|reason| format!("line {}: {reason}", index + 1))?;
         if depth == 0 {
             lines.extend(current.take());
         }
@@ -124,10 +92,7 @@ fn read_words(physical: &str, line: &mut Line, depth: &mut u32) -> Result<(), &'
     while let Some(character) = characters.next() {
         match character {
             ';' => {
-                characters
-                    .collect::<String>()
-                    .trim()
-                    .clone_into(&mut line.comment);
+                characters.collect::<String>().trim().clone_into(&mut line.comment);
                 return Ok(());
             }
             '(' => *depth += 1,
@@ -149,15 +114,12 @@ fn read_words(physical: &str, line: &mut Line, depth: &mut u32) -> Result<(), &'
             blank if blank.is_whitespace() => {}
             other => {
                 let mut text = String::from(other);
-                while let Some(next) = characters
-                    .next_if(|next| !next.is_whitespace() && !matches!(next, ';' | '(' | ')' | '"'))
+                while let Some(next) =
+                    characters.next_if(|next| !next.is_whitespace() && !matches!(next, ';' | '(' | ')' | '"'))
                 {
                     text.push(next);
                 }
-                line.words.push(Word {
-                    text,
-                    quoted: false,
-                });
+                line.words.push(Word { text, quoted: false });
             }
         }
     }
@@ -205,16 +167,8 @@ impl Reader<'_> {
         if kind_name == "SOA" || (kind_name == "NS" && at_apex) {
             return Ok(None);
         }
-        let kind: RecordKind = kind_name
-            .parse()
-            .map_err(|()| format!("the type `{}` is not known", kind.text))?;
-        Ok(Some(self.fields(
-            &owner,
-            ttl,
-            kind,
-            value,
-            &line.comment,
-        )?))
+        let kind: RecordKind = kind_name.parse().map_err(|()| format!("the type `{}` is not known", kind.text))?;
+        Ok(Some(self.fields(&owner, ttl, kind, value, &line.comment)?))
     }
 
     fn fields(
@@ -229,52 +183,28 @@ impl Reader<'_> {
         let mut value = value;
         if matches!(kind, RecordKind::Mx | RecordKind::Uri) {
             let (priority, rest) = value.split_first().ok_or("the priority is missing")?;
-            let priority: u16 = priority
-                .text
-                .parse()
-                .map_err(|_| "the priority is no number")?;
+            let priority: u16 = priority.text.parse().map_err(|_| "the priority is no number")?;
             fields.insert("priority".into(), priority.into());
             value = rest;
         }
         let content = match kind {
-            kind if kind.names_a_host() => {
-                self.absolute(&value.first().ok_or("the host is missing")?.text)
-            }
+            kind if kind.names_a_host() => self.absolute(&value.first().ok_or("the host is missing")?.text),
             RecordKind::Txt => value
                 .iter()
-                .map(|word| {
-                    format!(
-                        "\"{}\"",
-                        word.text.replace('\\', "\\\\").replace('"', "\\\"")
-                    )
-                })
+                .map(|word| format!("\"{}\"", word.text.replace('\\', "\\\\").replace('"', "\\\"")))
                 .collect::<Vec<_>>()
                 .join(" "),
-            _ => value
-                .iter()
-                .map(|word| word.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" "),
+            _ => value.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "),
         };
         let (comment, tags) = comment.split_once("cf_tags=").unwrap_or((comment, ""));
-        let tags: Vec<&str> = tags
-            .split(',')
-            .map(str::trim)
-            .filter(|tag| !tag.is_empty())
-            .collect();
+        let tags: Vec<&str> = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
         let tagged_proxied = tags.contains(&"cf-proxied:true");
-        let own_tags: Vec<&str> = tags
-            .into_iter()
-            .filter(|tag| !tag.starts_with("cf-"))
-            .collect();
+        let own_tags: Vec<&str> = tags.into_iter().filter(|tag| !tag.starts_with("cf-")).collect();
         fields.insert("name".into(), owner.into());
         fields.insert("type".into(), kind.as_str().into());
         fields.insert("content".into(), content.into());
         fields.insert("ttl".into(), ttl.into());
-        fields.insert(
-            "proxied".into(),
-            (kind.proxiable() && (self.proxied || tagged_proxied)).into(),
-        );
+        fields.insert("proxied".into(), (kind.proxiable() && (self.proxied || tagged_proxied)).into());
         fields.insert("tags".into(), own_tags.into());
         if !comment.trim().is_empty() {
             fields.insert("comment".into(), comment.trim().into());
@@ -333,11 +263,7 @@ fn seconds(text: &str) -> Option<u32> {
         number = 0;
         open = false;
     }
-    if open {
-        total.checked_add(number)
-    } else {
-        Some(total)
-    }
+    if open { total.checked_add(number) } else { Some(total) }
 }
 
 #[cfg(test)]
@@ -358,12 +284,7 @@ mod tests {
         let records = read(FILE, "alfredos.site", false).unwrap();
         let short: Vec<String> = records
             .iter()
-            .map(|fields| {
-                format!(
-                    "{} {} {} {}",
-                    fields["name"], fields["ttl"], fields["type"], fields["content"]
-                )
-            })
+            .map(|fields| format!("{} {} {} {}", fields["name"], fields["ttl"], fields["type"], fields["content"]))
             .collect();
         assert_eq!(
             short,
@@ -382,18 +303,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_names_its_line() {
         for (file, reason) in [
-            (
-                "$INCLUDE /etc/passwd\n",
-                "line 1: `$INCLUDE /etc/passwd` is not taken",
-            ),
-            (
-                "\n$GENERATE 1-9 a$ A 192.0.2.$\n",
-                "line 2: `$GENERATE 1-9` is not taken",
-            ),
-            (
-                "a A 192.0.2.1 )\n",
-                "line 1: a parenthesis is closed but not opened",
-            ),
+            ("$INCLUDE /etc/passwd\n", "line 1: `$INCLUDE /etc/passwd` is not taken"),
+            ("\n$GENERATE 1-9 a$ A 192.0.2.$\n", "line 2: `$GENERATE 1-9` is not taken"),
+            ("a A 192.0.2.1 )\n", "line 1: a parenthesis is closed but not opened"),
             ("a TXT \"open\n", "line 1: a quotation is not closed"),
             ("a NOPE x\n", "line 1: the type `NOPE` is not known"),
             ("a IN ( A\n", "a parenthesis is not closed"),

@@ -19,13 +19,10 @@ pub(super) fn data(record: &Record) -> Option<RData> {
         RecordKind::Cname => Some(RData::CNAME(rdata::CNAME(host(&record.content)?))),
         RecordKind::Ns => Some(RData::NS(rdata::NS(host(&record.content)?))),
         RecordKind::Ptr => Some(RData::PTR(rdata::PTR(host(&record.content)?))),
-        RecordKind::Mx => Some(RData::MX(rdata::MX::new(
-            record.priority?,
-            host(&record.content)?,
-        ))),
-        RecordKind::Txt => Some(RData::TXT(rdata::TXT::from_bytes(
-            strings(&record.content).iter().map(Vec::as_slice).collect(),
-        ))),
+        RecordKind::Mx => Some(RData::MX(rdata::MX::new(record.priority?, host(&record.content)?))),
+        RecordKind::Txt => {
+            Some(RData::TXT(rdata::TXT::from_bytes(strings(&record.content).iter().map(Vec::as_slice).collect())))
+        }
         RecordKind::Srv => {
             let data = record.data.as_ref()?;
             let number = |key: &str| u16::try_from(data.get(key)?.as_u64()?).ok();
@@ -48,11 +45,7 @@ fn host(content: &str) -> Option<Name> {
 
 /// The strings of a TXT record: those in quotation marks, or the whole content; long ones are cut.
 fn strings(content: &str) -> Vec<Vec<u8>> {
-    let parts = if content.starts_with('"') {
-        quoted(content)
-    } else {
-        vec![content.as_bytes().to_vec()]
-    };
+    let parts = if content.starts_with('"') { quoted(content) } else { vec![content.as_bytes().to_vec()] };
     let mut strings: Vec<Vec<u8>> = Vec::new();
     for part in parts {
         if part.is_empty() {

@@ -71,12 +71,7 @@ struct Authority {
 
 impl Authority {
     fn reply(&self, request: &Request) -> Reply {
-        let refused = |code| Reply {
-            code,
-            authoritative: false,
-            answers: Vec::new(),
-            authorities: Vec::new(),
-        };
+        let refused = |code| Reply { code, authoritative: false, answers: Vec::new(), authorities: Vec::new() };
         if request.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
             return refused(ResponseCode::BADVERS);
         }
@@ -89,11 +84,7 @@ impl Authority {
         if info.query.query_class() != DNSClass::IN {
             return refused(ResponseCode::Refused);
         }
-        look_up(
-            &self.cloudflare,
-            info.query.original().name(),
-            info.query.query_type(),
-        )
+        look_up(&self.cloudflare, info.query.original().name(), info.query.query_type())
     }
 }
 
@@ -110,8 +101,7 @@ impl RequestHandler for Authority {
         metadata.response_code = reply.code;
         let edns = request.edns.as_ref().map(|asked| {
             let mut edns = Edns::new();
-            edns.set_max_payload(asked.max_payload().clamp(512, UDP_PAYLOAD))
-                .set_version(0);
+            edns.set_max_payload(asked.max_payload().clamp(512, UDP_PAYLOAD)).set_version(0);
             edns
         });
         let mut builder = MessageResponseBuilder::from_message_request(request);
@@ -123,13 +113,9 @@ impl RequestHandler for Authority {
             Ok(info) => info,
             Err(error) => {
                 tracing::debug!(%error, "a dns answer could not be sent");
-                let mut metadata =
-                    Metadata::new(request.metadata.id, MessageType::Response, OpCode::Query);
+                let mut metadata = Metadata::new(request.metadata.id, MessageType::Response, OpCode::Query);
                 metadata.response_code = ResponseCode::ServFail;
-                ResponseInfo::from(Header {
-                    metadata,
-                    counts: HeaderCounts::default(),
-                })
+                ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
             }
         }
     }

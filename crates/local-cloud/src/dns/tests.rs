@@ -47,18 +47,12 @@ fn ask(bench: &Bench, name: &str, kind: RecordType) -> (ResponseCode, Vec<String
     let answers = resolution
         .answers
         .iter()
-        .map(|answer| {
-            format!(
-                "{} {} {} {}",
-                answer.name, answer.ttl, answer.kind, answer.value
-            )
-        })
+        .map(|answer| format!("{} {} {} {}", answer.name, answer.ttl, answer.kind, answer.value))
         .collect();
     (resolution.code, answers)
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one table, a line for each rule")]
 async fn answers_follow_the_records() {
     use ResponseCode::{NXDomain, NoError, Refused};
     let bench = zone().await;
@@ -67,12 +61,7 @@ async fn answers_follow_the_records() {
     for (name, kind, code, answers) in [
         ("a.alfredos.site", RecordType::A, NoError, vec![one, two]),
         ("A.AlfredOS.Site.", RecordType::A, NoError, vec![one, two]),
-        (
-            "a.alfredos.site",
-            RecordType::AAAA,
-            NoError,
-            vec!["a.alfredos.site 300 AAAA 2001:db8::1"],
-        ),
+        ("a.alfredos.site", RecordType::AAAA, NoError, vec!["a.alfredos.site 300 AAAA 2001:db8::1"]),
         ("a.alfredos.site", RecordType::TXT, NoError, vec![]),
         ("nope.alfredos.site", RecordType::A, NXDomain, vec![]),
         ("er.alfredos.site", RecordType::A, NoError, vec![]),
@@ -86,36 +75,16 @@ async fn answers_follow_the_records() {
             NoError,
             vec!["alias.alfredos.site 60 CNAME a.alfredos.site.", one, two],
         ),
-        (
-            "alias.alfredos.site",
-            RecordType::CNAME,
-            NoError,
-            vec!["alias.alfredos.site 60 CNAME a.alfredos.site."],
-        ),
-        (
-            "far.alfredos.site",
-            RecordType::A,
-            NoError,
-            vec!["far.alfredos.site 300 CNAME www.example.org."],
-        ),
+        ("alias.alfredos.site", RecordType::CNAME, NoError, vec!["alias.alfredos.site 60 CNAME a.alfredos.site."]),
+        ("far.alfredos.site", RecordType::A, NoError, vec!["far.alfredos.site 300 CNAME www.example.org."]),
         (
             "dangling.alfredos.site",
             RecordType::A,
             NXDomain,
             vec!["dangling.alfredos.site 300 CNAME nope.alfredos.site."],
         ),
-        (
-            "x.wild.alfredos.site",
-            RecordType::A,
-            NoError,
-            vec!["x.wild.alfredos.site 300 A 198.51.100.4"],
-        ),
-        (
-            "y.x.wild.alfredos.site",
-            RecordType::A,
-            NoError,
-            vec!["y.x.wild.alfredos.site 300 A 198.51.100.4"],
-        ),
+        ("x.wild.alfredos.site", RecordType::A, NoError, vec!["x.wild.alfredos.site 300 A 198.51.100.4"]),
+        ("y.x.wild.alfredos.site", RecordType::A, NoError, vec!["y.x.wild.alfredos.site 300 A 198.51.100.4"]),
         ("x.wild.alfredos.site", RecordType::TXT, NoError, vec![]),
         ("b.wild.alfredos.site", RecordType::A, NoError, vec![]),
         ("x.b.wild.alfredos.site", RecordType::A, NXDomain, vec![]),
@@ -123,38 +92,17 @@ async fn answers_follow_the_records() {
             "p.alfredos.site",
             RecordType::A,
             NoError,
-            vec![
-                "p.alfredos.site 300 A 192.0.2.10",
-                "p.alfredos.site 300 A 192.0.2.11",
-            ],
+            vec!["p.alfredos.site 300 A 192.0.2.10", "p.alfredos.site 300 A 192.0.2.11"],
         ),
         (
             "p.alfredos.site",
             RecordType::AAAA,
             NoError,
-            vec![
-                "p.alfredos.site 300 AAAA 2001:db8::10",
-                "p.alfredos.site 300 AAAA 2001:db8::11",
-            ],
+            vec!["p.alfredos.site 300 AAAA 2001:db8::10", "p.alfredos.site 300 AAAA 2001:db8::11"],
         ),
-        (
-            "alfredos.site",
-            RecordType::MX,
-            NoError,
-            vec!["alfredos.site 300 MX 10 mx.example.org."],
-        ),
-        (
-            "alfredos.site",
-            RecordType::CAA,
-            NoError,
-            vec!["alfredos.site 300 CAA 0 issue \"ca.example\""],
-        ),
-        (
-            "t.alfredos.site",
-            RecordType::TXT,
-            NoError,
-            vec!["t.alfredos.site 300 TXT hello world"],
-        ),
+        ("alfredos.site", RecordType::MX, NoError, vec!["alfredos.site 300 MX 10 mx.example.org."]),
+        ("alfredos.site", RecordType::CAA, NoError, vec!["alfredos.site 300 CAA 0 issue \"ca.example\""]),
+        ("t.alfredos.site", RecordType::TXT, NoError, vec!["t.alfredos.site 300 TXT hello world"]),
         (
             "_s._tcp.alfredos.site",
             RecordType::SRV,
@@ -168,10 +116,7 @@ async fn answers_follow_the_records() {
     }
     assert_eq!(ask(&bench, "alfredos.site", RecordType::NS).1.len(), 2);
     assert_eq!(ask(&bench, "alfredos.site", RecordType::SOA).1.len(), 1);
-    assert_eq!(
-        ask(&bench, &"x.".repeat(300), RecordType::A).0,
-        ResponseCode::FormErr
-    );
+    assert_eq!(ask(&bench, &"x.".repeat(300), RecordType::A).0, ResponseCode::FormErr);
     let (code, answers) = ask(&bench, "loop1.alfredos.site", RecordType::A);
     assert_eq!((code, answers.len()), (NoError, super::ALIAS_LIMIT));
 }
@@ -182,50 +127,24 @@ async fn an_alias_at_the_apex_is_flattened() {
     bench.create("a", "198.51.100.1").await;
     let body = json!({"type": "CNAME", "name": "@", "content": "a.alfredos.site"});
     assert_eq!(bench.records("POST", "", body).await.0, 200);
-    assert_eq!(
-        ask(&bench, "alfredos.site", RecordType::A).1,
-        ["alfredos.site 300 A 198.51.100.1"]
-    );
-    assert_eq!(
-        ask(&bench, "alfredos.site", RecordType::MX).1,
-        Vec::<String>::new()
-    );
+    assert_eq!(ask(&bench, "alfredos.site", RecordType::A).1, ["alfredos.site 300 A 198.51.100.1"]);
+    assert_eq!(ask(&bench, "alfredos.site", RecordType::MX).1, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn changes_show_after_the_publication_delay_and_in_order() {
     let bench = Bench::with(|options| options.publication_delay_ms = 1_000);
     let id = bench.create("x", "198.51.100.1").await;
-    assert_eq!(
-        ask(&bench, "x.alfredos.site", RecordType::A).0,
-        ResponseCode::NXDomain
-    );
+    assert_eq!(ask(&bench, "x.alfredos.site", RecordType::A).0, ResponseCode::NXDomain);
     bench.clock.advance_ms(600);
-    bench
-        .records(
-            "PATCH",
-            &format!("/{id}"),
-            json!({"content": "198.51.100.2"}),
-        )
-        .await;
+    bench.records("PATCH", &format!("/{id}"), json!({"content": "198.51.100.2"})).await;
     bench.clock.advance_ms(400);
-    assert_eq!(
-        ask(&bench, "x.alfredos.site", RecordType::A).1,
-        ["x.alfredos.site 300 A 198.51.100.1"]
-    );
-    bench
-        .records("DELETE", &format!("/{id}"), Value::Null)
-        .await;
+    assert_eq!(ask(&bench, "x.alfredos.site", RecordType::A).1, ["x.alfredos.site 300 A 198.51.100.1"]);
+    bench.records("DELETE", &format!("/{id}"), Value::Null).await;
     bench.clock.advance_ms(600);
-    assert_eq!(
-        ask(&bench, "x.alfredos.site", RecordType::A).1,
-        ["x.alfredos.site 300 A 198.51.100.2"]
-    );
+    assert_eq!(ask(&bench, "x.alfredos.site", RecordType::A).1, ["x.alfredos.site 300 A 198.51.100.2"]);
     bench.clock.advance_ms(400);
-    assert_eq!(
-        ask(&bench, "x.alfredos.site", RecordType::A).0,
-        ResponseCode::NXDomain
-    );
+    assert_eq!(ask(&bench, "x.alfredos.site", RecordType::A).0, ResponseCode::NXDomain);
 }
 
 fn question(name: &str, kind: RecordType) -> Message {
@@ -238,10 +157,7 @@ fn question(name: &str, kind: RecordType) -> Message {
 
 async fn over_udp(server: SocketAddr, message: &Message) -> Message {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    socket
-        .send_to(&message.to_vec().unwrap(), server)
-        .await
-        .unwrap();
+    socket.send_to(&message.to_vec().unwrap(), server).await.unwrap();
     let mut buffer = vec![0; 65_535];
     let length = socket.recv(&mut buffer).await.unwrap();
     Message::from_vec(&buffer[..length]).unwrap()
@@ -250,10 +166,7 @@ async fn over_udp(server: SocketAddr, message: &Message) -> Message {
 async fn over_tcp(server: SocketAddr, message: &Message) -> Message {
     let mut stream = TcpStream::connect(server).await.unwrap();
     let bytes = message.to_vec().unwrap();
-    stream
-        .write_u16(u16::try_from(bytes.len()).unwrap())
-        .await
-        .unwrap();
+    stream.write_u16(u16::try_from(bytes.len()).unwrap()).await.unwrap();
     stream.write_all(&bytes).await.unwrap();
     let length = stream.read_u16().await.unwrap();
     let mut buffer = vec![0; usize::from(length)];
@@ -266,10 +179,7 @@ async fn udp_and_tcp_give_the_same_authoritative_answer() {
     let bench = zone().await;
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
     let asked = question("A.alfredos.site.", RecordType::A);
-    for answer in [
-        over_udp(running.dns_address, &asked).await,
-        over_tcp(running.dns_address, &asked).await,
-    ] {
+    for answer in [over_udp(running.dns_address, &asked).await, over_tcp(running.dns_address, &asked).await] {
         assert_eq!(answer.metadata.id, 4_711);
         assert!(answer.metadata.authoritative && !answer.metadata.recursion_available);
         assert_eq!(answer.answers.len(), 2);
@@ -283,33 +193,15 @@ async fn absence_comes_with_the_start_of_authority_and_delegations_with_servers(
     let bench = zone().await;
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
     for (name, code, authoritative, authority) in [
-        (
-            "nope.alfredos.site.",
-            ResponseCode::NXDomain,
-            true,
-            Some(RecordType::SOA),
-        ),
-        (
-            "er.alfredos.site.",
-            ResponseCode::NoError,
-            true,
-            Some(RecordType::SOA),
-        ),
-        (
-            "host.sub.alfredos.site.",
-            ResponseCode::NoError,
-            false,
-            Some(RecordType::NS),
-        ),
+        ("nope.alfredos.site.", ResponseCode::NXDomain, true, Some(RecordType::SOA)),
+        ("er.alfredos.site.", ResponseCode::NoError, true, Some(RecordType::SOA)),
+        ("host.sub.alfredos.site.", ResponseCode::NoError, false, Some(RecordType::NS)),
         ("example.org.", ResponseCode::Refused, false, None),
     ] {
         let answer = over_udp(running.dns_address, &question(name, RecordType::A)).await;
         assert_eq!(answer.metadata.response_code, code, "{name}");
         assert_eq!(answer.metadata.authoritative, authoritative, "{name}");
-        let first = answer
-            .authorities
-            .first()
-            .map(hickory_proto::rr::Record::record_type);
+        let first = answer.authorities.first().map(hickory_proto::rr::Record::record_type);
         assert_eq!(first, authority, "{name}");
     }
     running.stop().await;
@@ -334,10 +226,7 @@ async fn a_large_answer_is_cut_on_udp_and_whole_on_tcp() {
         assert!(answer.answers.len() < 100);
     }
     let whole = over_tcp(running.dns_address, &extended).await;
-    assert_eq!(
-        (whole.answers.len(), whole.metadata.truncation),
-        (100, false)
-    );
+    assert_eq!((whole.answers.len(), whole.metadata.truncation), (100, false));
     running.stop().await;
 }
 
@@ -346,26 +235,14 @@ async fn hostile_datagrams_do_not_stop_the_server() {
     let bench = zone().await;
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let valid = question("a.alfredos.site.", RecordType::A)
-        .to_vec()
-        .unwrap();
+    let valid = question("a.alfredos.site.", RecordType::A).to_vec().unwrap();
     for length in 0..valid.len() {
-        socket
-            .send_to(&valid[..length], running.dns_address)
-            .await
-            .unwrap();
+        socket.send_to(&valid[..length], running.dns_address).await.unwrap();
     }
     let mut pointer_loop = valid.clone();
     pointer_loop[12..14].copy_from_slice(&[0xc0, 12]);
-    socket
-        .send_to(&pointer_loop, running.dns_address)
-        .await
-        .unwrap();
-    let answer = over_udp(
-        running.dns_address,
-        &question("a.alfredos.site.", RecordType::A),
-    )
-    .await;
+    socket.send_to(&pointer_loop, running.dns_address).await.unwrap();
+    let answer = over_udp(running.dns_address, &question("a.alfredos.site.", RecordType::A)).await;
     assert_eq!(answer.answers.len(), 2);
     running.stop().await;
 }

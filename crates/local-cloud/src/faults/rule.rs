@@ -110,18 +110,9 @@ impl Rule {
 
     pub(super) fn is_about(&self, target: Target<'_>) -> bool {
         self.service.is_none_or(|service| service == target.service)
-            && self
-                .method
-                .as_ref()
-                .is_none_or(|method| method == target.method)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|path| matches_glob(path, target.path))
-            && self
-                .route
-                .as_ref()
-                .is_none_or(|route| matches_glob(route, target.route))
+            && self.method.as_ref().is_none_or(|method| method == target.method)
+            && self.path.as_ref().is_none_or(|path| matches_glob(path, target.path))
+            && self.route.as_ref().is_none_or(|route| matches_glob(route, target.route))
     }
 
     /// Whether the `seen`-th call it is about goes wrong, after `fired` others.
@@ -129,17 +120,13 @@ impl Rule {
         let limit = self.count.or(self.nth.map(|_| 1)).unwrap_or(u64::MAX);
         seen >= self.nth.unwrap_or(1)
             && fired < limit
-            && self
-                .probability
-                .is_none_or(|probability| draw(self.seed, seen) < probability)
+            && self.probability.is_none_or(|probability| draw(self.seed, seen) < probability)
     }
 }
 
 /// A number in 0..1 from a seed and a place (the finaliser of `SplitMix64`): calls may come in any order, each draws its own.
 fn draw(seed: u64, place: u64) -> f64 {
-    let mut mixed = seed
-        .wrapping_mul(0xd134_2543_de82_ef95)
-        .wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut mixed = seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^= mixed >> 31;
@@ -176,11 +163,7 @@ mod tests {
         for (pattern, text, matched) in [
             ("/v1/compute/instances", "/v1/compute/instances", true),
             ("/v1/compute/instances", "/v1/compute/instances/1", false),
-            (
-                "/v1/*/instances/*",
-                "/v1/compute/instances/1/actions/start",
-                true,
-            ),
+            ("/v1/*/instances/*", "/v1/compute/instances/1/actions/start", true),
             ("*records*", "cloudflare.records.batch", true),
             ("*", "", true),
             ("a*b*a", "aba", true),
@@ -193,23 +176,13 @@ mod tests {
 
     #[test]
     fn json_refuses_what_it_does_not_know() {
-        let rule: Rule =
-            serde_json::from_str(r#"{"route": "contabo.*", "nth": 2, "fault": {"kind": "status", "status": 429, "retry_after": 3}}"#)
-                .unwrap();
+        let rule: Rule = serde_json::from_str(
+            r#"{"route": "contabo.*", "nth": 2, "fault": {"kind": "status", "status": 429, "retry_after": 3}}"#,
+        )
+        .unwrap();
         assert_eq!(rule.nth, Some(2));
-        assert_eq!(
-            rule.fault,
-            Fault::Status {
-                status: 429,
-                retry_after: Some(3),
-                body: None,
-                after: false
-            }
-        );
-        assert!(
-            serde_json::from_str::<Rule>(r#"{"rout": "x", "fault": {"kind": "lost-before"}}"#)
-                .is_err()
-        );
+        assert_eq!(rule.fault, Fault::Status { status: 429, retry_after: Some(3), body: None, after: false });
+        assert!(serde_json::from_str::<Rule>(r#"{"rout": "x", "fault": {"kind": "lost-before"}}"#).is_err());
         assert!(serde_json::from_str::<Rule>(r#"{"fault": {"kind": "nope"}}"#).is_err());
     }
 }

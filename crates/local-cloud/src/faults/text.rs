@@ -16,9 +16,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// A word that means nothing.
-    #[error(
-        "`{0}` is no part of a fault rule; write for example `POST /v1/compute/instances lost-after count=1`"
-    )]
+    #[error("`{0}` is no part of a fault rule; write for example `POST /v1/compute/instances lost-after count=1`")]
     Word(String),
     /// A word whose value is not what it must be.
     #[error("`{0}` needs a number in its bounds")]
@@ -52,21 +50,13 @@ impl FromStr for Rule {
                 if fault.replace(found).is_some() {
                     return Err(RuleError::SecondFault(word.to_owned()));
                 }
-            } else if !detail_word(word, &mut details)?
-                && !rule.when_word(word)?
-                && !rule.which_word(word)
-            {
+            } else if !detail_word(word, &mut details)? && !rule.when_word(word)? && !rule.which_word(word) {
                 return Err(RuleError::Word(word.to_owned()));
             }
         }
         rule.fault = fault.ok_or(RuleError::NoFault)?;
         match &mut rule.fault {
-            Fault::Status {
-                retry_after,
-                body,
-                after,
-                ..
-            } => {
+            Fault::Status { retry_after, body, after, .. } => {
                 *retry_after = details.retry_after;
                 *body = details.body;
                 *after = details.after;
@@ -80,9 +70,7 @@ impl FromStr for Rule {
 }
 
 fn number<T: FromStr>(word: &str, value: &str) -> Result<T, RuleError> {
-    value
-        .parse()
-        .map_err(|_| RuleError::Number(word.to_owned()))
+    value.parse().map_err(|_| RuleError::Number(word.to_owned()))
 }
 
 fn status(word: &str, value: &str) -> Result<u16, RuleError> {
@@ -98,28 +86,13 @@ fn fault_word(word: &str) -> Result<Option<Fault>, RuleError> {
         ("lost-before", "") => Fault::LostBefore,
         ("lost-after", "") => Fault::LostAfter,
         ("cut-body", "") => Fault::CutBody,
-        ("html", "") => Fault::Html {
-            status: 502,
-            after: false,
-        },
-        ("html", value) => Fault::Html {
-            status: status(word, value)?,
-            after: false,
-        },
-        ("status", value) => Fault::Status {
-            status: status(word, value)?,
-            retry_after: None,
-            body: None,
-            after: false,
-        },
-        ("delay", value) => Fault::Delay {
-            ms: number(word, value.strip_suffix("ms").unwrap_or(value))?,
-            after: false,
-        },
-        ("stuck", value) if !value.is_empty() => Fault::Stuck {
-            status: value.to_owned(),
-            instance: None,
-        },
+        ("html", "") => Fault::Html { status: 502, after: false },
+        ("html", value) => Fault::Html { status: status(word, value)?, after: false },
+        ("status", value) => {
+            Fault::Status { status: status(word, value)?, retry_after: None, body: None, after: false }
+        }
+        ("delay", value) => Fault::Delay { ms: number(word, value.strip_suffix("ms").unwrap_or(value))?, after: false },
+        ("stuck", value) if !value.is_empty() => Fault::Stuck { status: value.to_owned(), instance: None },
         _ => return Ok(None),
     }))
 }
@@ -187,10 +160,7 @@ impl fmt::Display for Rule {
             Some(Service::Contabo) => formatter.write_str("contabo ")?,
             Some(Service::Other) | None => {}
         }
-        for text in [&self.method, &self.path, &self.route]
-            .into_iter()
-            .flatten()
-        {
+        for text in [&self.method, &self.path, &self.route].into_iter().flatten() {
             write!(formatter, "{text} ")?;
         }
         write!(formatter, "{}", self.fault)?;
@@ -214,20 +184,9 @@ impl fmt::Display for Fault {
             Self::LostBefore => formatter.write_str("lost-before"),
             Self::LostAfter => formatter.write_str("lost-after"),
             Self::CutBody => formatter.write_str("cut-body"),
-            Self::Html {
-                status,
-                after: carried_out,
-            } => write!(formatter, "html={status}{}", after(carried_out)),
-            Self::Delay {
-                ms,
-                after: carried_out,
-            } => write!(formatter, "delay={ms}{}", after(carried_out)),
-            Self::Status {
-                status,
-                retry_after,
-                body,
-                after: carried_out,
-            } => {
+            Self::Html { status, after: carried_out } => write!(formatter, "html={status}{}", after(carried_out)),
+            Self::Delay { ms, after: carried_out } => write!(formatter, "delay={ms}{}", after(carried_out)),
+            Self::Status { status, retry_after, body, after: carried_out } => {
                 write!(formatter, "status={status}{}", after(carried_out))?;
                 if let Some(seconds) = retry_after {
                     write!(formatter, " retry-after={seconds}")?;
@@ -265,10 +224,7 @@ mod tests {
         ] {
             assert_eq!(line.parse::<Rule>().unwrap().to_string(), line);
         }
-        assert_eq!(
-            "delay=20ms *".parse::<Rule>().unwrap().to_string(),
-            "delay=20"
-        );
+        assert_eq!("delay=20ms *".parse::<Rule>().unwrap().to_string(), "delay=20");
     }
 
     #[test]
@@ -280,10 +236,7 @@ mod tests {
             ("status=abc", RuleError::Number("status=abc".into())),
             ("status=42", RuleError::Number("status=42".into())),
             ("html nth=0", RuleError::Number("nth=0".into())),
-            (
-                "html probability=2",
-                RuleError::Number("probability=2".into()),
-            ),
+            ("html probability=2", RuleError::Number("probability=2".into())),
             ("html cut-body", RuleError::SecondFault("cut-body".into())),
             ("html colour=red", RuleError::Word("colour=red".into())),
         ] {

@@ -27,11 +27,7 @@ use crate::{
 const BODY_LIMIT: usize = 100 * 1024 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) async fn serve(
-    cloud: LocalCloud,
-    stream: TcpStream,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(super) async fn serve(cloud: LocalCloud, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be set to send at once");
     }
@@ -61,17 +57,11 @@ async fn answer(cloud: LocalCloud, request: Request<Incoming>) -> Result<Respons
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let text = "the body is larger than 100 MiB";
-            return Ok(whole(json_answer(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                &json!({"message": text}),
-            )));
+            return Ok(whole(json_answer(StatusCode::PAYLOAD_TOO_LARGE, &json!({"message": text}))));
         }
         Err(_) => {
             let text = "the body could not be read";
-            return Ok(whole(json_answer(
-                StatusCode::BAD_REQUEST,
-                &json!({"message": text}),
-            )));
+            return Ok(whole(json_answer(StatusCode::BAD_REQUEST, &json!({"message": text}))));
         }
     };
     match cloud.reply(Request::from_parts(parts, body)).await {
@@ -84,24 +74,16 @@ async fn answer(cloud: LocalCloud, request: Request<Incoming>) -> Result<Respons
 fn whole(response: Response<Bytes>) -> Response<Sent> {
     response.map(|bytes| Sent {
         announced: bytes.len() as u64,
-        step: if bytes.is_empty() {
-            Step::Ended
-        } else {
-            Step::All(bytes)
-        },
+        step: if bytes.is_empty() { Step::Ended } else { Step::All(bytes) },
     })
 }
 
 fn cut(response: Response<Bytes>) -> Response<Sent> {
-    let mut response = response.map(|bytes| Sent {
-        announced: bytes.len() as u64,
-        step: Step::Half(bytes.slice(..bytes.len() / 2)),
-    });
+    let mut response =
+        response.map(|bytes| Sent { announced: bytes.len() as u64, step: Step::Half(bytes.slice(..bytes.len() / 2)) });
     // Announced by hand: hyper takes the header as it is, and an empty body announces nothing to be missed.
     let length = response.body().announced.max(1);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, length.into());
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     response.body_mut().announced = length;
     response
 }
@@ -136,10 +118,7 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = Cut;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match std::mem::replace(&mut self.step, Step::Ended) {
             Step::All(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Step::Half(bytes) => {

@@ -27,10 +27,7 @@ pub(super) fn list(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<
     let query = Query::parse(&call.parameters)?;
     let (page, total) = {
         let mut world = cloudflare.world();
-        let entry = world
-            .zones
-            .get_mut(call.route.zone)
-            .ok_or_else(|| ApiError::no_route(call.route.zone))?;
+        let entry = world.zones.get_mut(call.route.zone).ok_or_else(|| ApiError::no_route(call.route.zone))?;
         let found = entry.select(&query);
         (query.page.of(&found), found.len())
     };
@@ -48,41 +45,26 @@ pub(super) fn get(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<B
     Ok(answer::success(&record.view()))
 }
 
-pub(super) fn create(
-    cloudflare: &Cloudflare,
-    call: &Call<'_>,
-) -> Result<Response<Bytes>, ApiError> {
+pub(super) fn create(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let fields: Map<String, Value> = body(call)?;
     let record = change(cloudflare, call, |transaction| transaction.create(&fields))?;
     Ok(answer::success(&record.view()))
 }
 
-pub(super) fn overwrite(
-    cloudflare: &Cloudflare,
-    call: &Call<'_>,
-) -> Result<Response<Bytes>, ApiError> {
+pub(super) fn overwrite(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let fields: Map<String, Value> = body(call)?;
-    let record = change(cloudflare, call, |transaction| {
-        transaction.overwrite(call.route.id, &fields)
-    })?;
+    let record = change(cloudflare, call, |transaction| transaction.overwrite(call.route.id, &fields))?;
     Ok(answer::success(&record.view()))
 }
 
 pub(super) fn edit(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let fields: Map<String, Value> = body(call)?;
-    let record = change(cloudflare, call, |transaction| {
-        transaction.edit(call.route.id, &fields)
-    })?;
+    let record = change(cloudflare, call, |transaction| transaction.edit(call.route.id, &fields))?;
     Ok(answer::success(&record.view()))
 }
 
-pub(super) fn delete(
-    cloudflare: &Cloudflare,
-    call: &Call<'_>,
-) -> Result<Response<Bytes>, ApiError> {
-    let record = change(cloudflare, call, |transaction| {
-        transaction.delete(call.route.id)
-    })?;
+pub(super) fn delete(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
+    let record = change(cloudflare, call, |transaction| transaction.delete(call.route.id))?;
     Ok(answer::success(&json!({"id": record.id})))
 }
 
@@ -115,37 +97,25 @@ fn change<T>(
     work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     let mut new_id = || random_hex(cloudflare.random(), 16);
-    let (value, changed) =
-        cloudflare
-            .world()
-            .transact(call.route.zone, call.now, &mut new_id, work)?;
+    let (value, changed) = cloudflare.world().transact(call.route.zone, call.now, &mut new_id, work)?;
     if changed {
         cloudflare.note_change();
     }
     Ok(value)
 }
 
-pub(super) fn export(
-    cloudflare: &Cloudflare,
-    call: &Call<'_>,
-) -> Result<Response<Bytes>, ApiError> {
+pub(super) fn export(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     spend_import(cloudflare, call)?;
     let (zone, records) = {
         let world = cloudflare.world();
-        let entry = world
-            .zones
-            .get(call.route.zone)
-            .ok_or_else(|| ApiError::no_route(call.route.zone))?;
+        let entry = world.zones.get(call.route.zone).ok_or_else(|| ApiError::no_route(call.route.zone))?;
         let records: Vec<_> = entry.zone.records.iter().cloned().collect();
         (entry.zone.settings.name.clone(), records)
     };
     Ok(answer::text(zone_file::write(&zone, &records, call.now)))
 }
 
-pub(super) async fn import(
-    cloudflare: &Cloudflare,
-    call: &Call<'_>,
-) -> Result<Response<Bytes>, ApiError> {
+pub(super) async fn import(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     spend_import(cloudflare, call)?;
     let upload = upload::read(call).await?;
     let zone = cloudflare
@@ -154,8 +124,7 @@ pub(super) async fn import(
         .get(call.route.zone)
         .map(|entry| entry.zone.settings.name.clone())
         .ok_or_else(|| ApiError::no_route(call.route.zone))?;
-    let records = zone_file::read(&upload.file, &zone, upload.proxied)
-        .map_err(ApiError::import_unreadable)?;
+    let records = zone_file::read(&upload.file, &zone, upload.proxied).map_err(ApiError::import_unreadable)?;
     let parsed = records.len();
     // What is already there is left alone; anything else that is refused refuses the file.
     let added = change(cloudflare, call, |transaction| {
@@ -169,25 +138,15 @@ pub(super) async fn import(
         }
         Ok(added)
     })?;
-    Ok(answer::success(
-        &json!({"recs_added": added, "total_records_parsed": parsed}),
-    ))
+    Ok(answer::success(&json!({"recs_added": added, "total_records_parsed": parsed})))
 }
 
 /// Imports and exports have a budget of their own.
 /// <https://developers.cloudflare.com/dns/manage-dns-records/how-to/import-and-export/>
 fn spend_import(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<(), ApiError> {
     let mut world = cloudflare.world();
-    let rate = RateOptions {
-        quota: world.options.import_quota,
-        window_seconds: 60,
-        block_seconds: 60,
-    };
-    match world
-        .imports
-        .take(&call.token.budget_owner(), rate, call.now)
-        .blocked_seconds
-    {
+    let rate = RateOptions { quota: world.options.import_quota, window_seconds: 60, block_seconds: 60 };
+    match world.imports.take(&call.token.budget_owner(), rate, call.now).blocked_seconds {
         Some(seconds) => Err(ApiError::throttled(seconds)),
         None => Ok(()),
     }

@@ -6,17 +6,14 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
-    super::{
-        Cloudflare, answer, error::ApiError, options::TokenOwner, random_hex, route::Operation,
-    },
+    super::{Cloudflare, answer, error::ApiError, options::TokenOwner, random_hex, route::Operation},
     Call,
 };
 
 pub(super) fn verify(call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     // A token is verified on the path of its owner and unknown on the other.
     match (call.route.operation, call.token.owner) {
-        (Operation::VerifyUserToken, TokenOwner::User)
-        | (Operation::VerifyAccountToken, TokenOwner::Account) => {}
+        (Operation::VerifyUserToken, TokenOwner::User) | (Operation::VerifyAccountToken, TokenOwner::Account) => {}
         (Operation::VerifyUserToken, TokenOwner::Account) => return Err(ApiError::invalid_token()),
         _ => return Err(ApiError::authentication()),
     }

@@ -26,25 +26,13 @@ pub(super) fn list(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<
         .values()
         .map(|entry| &entry.zone)
         .filter(|zone| call.token.covers(&zone.settings.id))
-        .filter(|zone| {
-            call.parameters
-                .iter()
-                .all(|(key, value)| passes(zone, &world.options, key, value))
-        })
+        .filter(|zone| call.parameters.iter().all(|(key, value)| passes(zone, &world.options, key, value)))
         .collect();
     found.sort_by(|one, other| one.settings.name.cmp(&other.settings.name));
-    if call
-        .parameters
-        .iter()
-        .any(|(key, value)| key == "direction" && value == "desc")
-    {
+    if call.parameters.iter().any(|(key, value)| key == "direction" && value == "desc") {
         found.reverse();
     }
-    let shown: Vec<Value> = page
-        .of(&found)
-        .into_iter()
-        .map(|zone| view(zone, &world.options, &call.token))
-        .collect();
+    let shown: Vec<Value> = page.of(&found).into_iter().map(|zone| view(zone, &world.options, &call.token)).collect();
     let info = answer::ResultInfo::new(page, shown.len(), found.len());
     Ok(answer::list(&shown, info))
 }
@@ -77,23 +65,13 @@ fn text_passes(text: &str, filter: &str) -> bool {
 
 pub(super) fn get(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let world = cloudflare.world();
-    let entry = world
-        .zones
-        .get(call.route.zone)
-        .ok_or_else(|| ApiError::no_route(call.route.zone))?;
-    Ok(answer::success(&view(
-        &entry.zone,
-        &world.options,
-        &call.token,
-    )))
+    let entry = world.zones.get(call.route.zone).ok_or_else(|| ApiError::no_route(call.route.zone))?;
+    Ok(answer::success(&view(&entry.zone, &world.options, &call.token)))
 }
 
 pub(super) fn usage(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let world = cloudflare.world();
-    let entry = world
-        .zones
-        .get(call.route.zone)
-        .ok_or_else(|| ApiError::no_route(call.route.zone))?;
+    let entry = world.zones.get(call.route.zone).ok_or_else(|| ApiError::no_route(call.route.zone))?;
     Ok(answer::success(&json!({
         "record_quota": World::quota(&entry.zone),
         "record_usage": entry.zone.records.len(),

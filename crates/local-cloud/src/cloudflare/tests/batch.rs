@@ -14,11 +14,7 @@ fn post(name: &str, content: &str) -> Value {
 
 fn all(bench: &Bench) -> Vec<Record> {
     let state = bench.cloud.cloudflare().state();
-    state.zones[0]
-        .records
-        .iter()
-        .map(|record| Record::clone(record))
-        .collect()
+    state.zones[0].records.iter().map(|record| Record::clone(record)).collect()
 }
 
 #[tokio::test]
@@ -58,8 +54,7 @@ async fn one_bad_change_undoes_all_and_is_told_first() {
     assert_eq!((status, codes(&answer)), (400, (1004, Some(9005))));
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
     assert_eq!(all(&bench), before);
-    let missing =
-        json!({"deletes": [{"id": "0".repeat(32)}], "posts": [post("new", "198.51.100.2")]});
+    let missing = json!({"deletes": [{"id": "0".repeat(32)}], "posts": [post("new", "198.51.100.2")]});
     let (_, answer) = bench.records("POST", "/batch", missing).await;
     assert_eq!(codes(&answer), (81044, None));
     assert_eq!(all(&bench), before);
@@ -69,16 +64,10 @@ async fn one_bad_change_undoes_all_and_is_told_first() {
 async fn a_batch_is_limited_by_plan_and_may_be_empty() {
     for (plan, limit) in [(Plan::Free, 200), (Plan::Pro, 3_500)] {
         let bench = Bench::with_plan(plan);
-        let posts: Vec<Value> = (0..=limit)
-            .map(|number| post(&format!("n{number}"), "198.51.100.1"))
-            .collect();
-        let (status, answer) = bench
-            .records("POST", "/batch", json!({"posts": posts}))
-            .await;
+        let posts: Vec<Value> = (0..=limit).map(|number| post(&format!("n{number}"), "198.51.100.1")).collect();
+        let (status, answer) = bench.records("POST", "/batch", json!({"posts": posts})).await;
         assert_eq!((status, codes(&answer)), (400, (1004, Some(9400))));
-        let (status, answer) = bench
-            .records("POST", "/batch", json!({"posts": posts[..limit]}))
-            .await;
+        let (status, answer) = bench.records("POST", "/batch", json!({"posts": posts[..limit]})).await;
         assert_eq!(status, 200, "{answer}");
         assert_eq!(answer["result"]["posts"].as_array().unwrap().len(), limit);
     }
@@ -94,13 +83,7 @@ async fn deletions_make_room_within_the_batch() {
     let old = bench.create("x", "198.51.100.1").await;
     let swap = json!({"deletes": [{"id": old}], "posts": [post("x", "198.51.100.2")]});
     assert_eq!(bench.records("POST", "/batch", swap).await.0, 200);
-    let (_, answer) = bench
-        .records(
-            "POST",
-            "/batch",
-            json!({"posts": [post("y", "198.51.100.2")]}),
-        )
-        .await;
+    let (_, answer) = bench.records("POST", "/batch", json!({"posts": [post("y", "198.51.100.2")]})).await;
     assert_eq!(codes(&answer), (81045, None));
 }
 
@@ -117,8 +100,7 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let step = prop_oneof![
         (0..7_usize).prop_map(Step::Delete),
         (0..7_usize, 0..5_u8).prop_map(|(place, content)| Step::Patch(place, content)),
-        (0..7_usize, 0..3_u8, 0..5_u8)
-            .prop_map(|(place, name, content)| Step::Put(place, name, content)),
+        (0..7_usize, 0..3_u8, 0..5_u8).prop_map(|(place, name, content)| Step::Put(place, name, content)),
         (0..3_u8, 0..5_u8).prop_map(|(name, content)| Step::Post(name, content)),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..5), 1..12)
@@ -149,11 +131,7 @@ fn fits(model: &Model, id: &str, name: u8, content: u8) -> bool {
 /// Runs a batch on a copy; `None` if any change is refused.
 fn run(model: &Model, batch: &[Step], ids: &[String]) -> Option<Model> {
     let mut model = model.clone();
-    let at = |model: &Model, place: usize| {
-        model
-            .iter()
-            .position(|(id, _, _)| ids.get(place) == Some(id))
-    };
+    let at = |model: &Model, place: usize| model.iter().position(|(id, _, _)| ids.get(place) == Some(id));
     let rank = |step: &Step| match step {
         Step::Delete(_) => 0,
         Step::Patch(..) => 1,
@@ -218,10 +196,7 @@ fn seen(bench: &Bench) -> Model {
         .into_iter()
         .map(|record| {
             let name = record.name.as_bytes()[1] - b'0';
-            let content = record
-                .content
-                .strip_prefix("198.51.100.")
-                .map_or(0, |last| last.parse().unwrap());
+            let content = record.content.strip_prefix("198.51.100.").map_or(0, |last| last.parse().unwrap());
             (record.id, name, content)
         })
         .collect()

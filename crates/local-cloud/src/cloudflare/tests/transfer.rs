@@ -22,10 +22,7 @@ fn upload(file: &str, proxied: &str) -> Request<Bytes> {
 
 async fn import(bench: &Bench, file: &str) -> (u16, Value) {
     let response = bench.send(upload(file, "false")).await;
-    (
-        response.status().as_u16(),
-        serde_json::from_slice(response.body()).unwrap(),
-    )
+    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
 }
 
 #[tokio::test]
@@ -42,29 +39,16 @@ async fn an_export_imports_into_the_same_records() {
         let (status, answer) = bench.records("POST", "", body).await;
         assert_eq!(status, 200, "{answer}");
     }
-    let response = bench
-        .send(request("GET", &records_path("/export"), &Value::Null))
-        .await;
-    assert!(
-        response.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("text/plain")
-    );
+    let response = bench.send(request("GET", &records_path("/export"), &Value::Null)).await;
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
     let text = String::from_utf8(response.body().to_vec()).unwrap();
     assert!(
-        text.contains(
-            "a.alfredos.site.\t300\tIN\tA\t198.51.100.1 ; mark cf_tags=t:v,cf-proxied:false\n"
-        ),
+        text.contains("a.alfredos.site.\t300\tIN\tA\t198.51.100.1 ; mark cf_tags=t:v,cf-proxied:false\n"),
         "{text}"
     );
     let again = Bench::with_plan(Plan::Pro);
     let (status, answer) = import(&again, &text).await;
-    assert_eq!(
-        (status, &answer["result"]),
-        (200, &json!({"recs_added": 6, "total_records_parsed": 6})),
-        "{answer}"
-    );
+    assert_eq!((status, &answer["result"]), (200, &json!({"recs_added": 6, "total_records_parsed": 6})), "{answer}");
     let short = |bench: &Bench| {
         let mut records: Vec<String> = bench.cloud.cloudflare().state().zones[0]
             .records
@@ -81,10 +65,7 @@ async fn an_export_imports_into_the_same_records() {
     };
     assert_eq!(short(&again), short(&bench));
     let (_, answer) = import(&again, &text).await;
-    assert_eq!(
-        answer["result"],
-        json!({"recs_added": 0, "total_records_parsed": 6})
-    );
+    assert_eq!(answer["result"], json!({"recs_added": 0, "total_records_parsed": 6}));
 }
 
 #[tokio::test]
@@ -93,9 +74,7 @@ async fn an_import_is_all_or_nothing_and_can_proxy() {
     let (status, answer) = import(&bench, "a 300 IN A 198.51.100.1\nb 5 IN A 198.51.100.1\n").await;
     assert_eq!((status, codes(&answer)), (400, (1004, Some(9021))));
     assert!(bench.cloud.cloudflare().state().zones[0].records.is_empty());
-    let response = bench
-        .send(upload("a 300 IN A 198.51.100.1\n", "true"))
-        .await;
+    let response = bench.send(upload("a 300 IN A 198.51.100.1\n", "true")).await;
     assert_eq!(response.status().as_u16(), 200);
     assert!(bench.cloud.cloudflare().state().zones[0].records[0].proxied);
 }

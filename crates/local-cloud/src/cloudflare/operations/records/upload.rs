@@ -23,20 +23,14 @@ pub(super) async fn read(call: &Call<'_>) -> Result<Upload, ApiError> {
     }
     let mut request = Request::new(Body::from(call.body.clone()));
     if let Some(content_type) = &call.content_type {
-        request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type.clone());
+        request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
     }
     let mut form = Multipart::from_request(request, &())
         .await
         .map_err(|_| ApiError::import_unreadable("the body is no multipart form"))?;
     let mut file = None;
     let mut proxied = false;
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(ApiError::import_unreadable)?
-    {
+    while let Some(field) = form.next_field().await.map_err(ApiError::import_unreadable)? {
         match field.name() {
             Some("file") => {
                 let text = field.text().await.map_err(ApiError::import_unreadable)?;
@@ -52,8 +46,5 @@ pub(super) async fn read(call: &Call<'_>) -> Result<Upload, ApiError> {
             _ => {}
         }
     }
-    Ok(Upload {
-        file: file.ok_or_else(|| ApiError::import_unreadable("the form has no field `file`"))?,
-        proxied,
-    })
+    Ok(Upload { file: file.ok_or_else(|| ApiError::import_unreadable("the form has no field `file`"))?, proxied })
 }

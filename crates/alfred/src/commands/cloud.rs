@@ -1,0 +1,98 @@
+//! `alfred cloud`: the local cloud alone.
+
+use std::sync::Arc;
+
+use alfred_local_cloud::cloudflare::{self, DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions};
+use alfred_local_cloud::faults::Rule;
+use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
+use secrecy::ExposeSecret as _;
+
+use super::Context;
+use crate::cli::{CloudArguments, Plan};
+use crate::error::{Exit, Failure};
+use crate::logging;
+use crate::system::{SystemClock, SystemRandom};
+
+/// Runs until interrupted.
+pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<Exit, Failure> {
+    logging::start(context.printer);
+    let options = options(&arguments)?;
+    let contabo = options.contabo.clone();
+    let cloud = open(options)?;
+    let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns }).await?;
+    let variables = variables(&running, &contabo, arguments.zone.as_str());
+    if context.printer.json() {
+        let map: serde_json::Map<String, serde_json::Value> =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        context.printer.document_line(&map)?;
+    } else {
+        let lines: Vec<String> = variables.iter().map(|(name, value)| format!("export {name}={value}")).collect();
+        context.printer.data(lines.join("\n"))?;
+    }
+    context.printer.note(format_args!(
+        "the local cloud answers on http://{} and, for DNS, on {}; faults, journal and state are below /_admin; \
+         Ctrl-C ends",
+        running.http_address, running.dns_address
+    ));
+    super::up::asked_to_stop().await;
+    running.stop().await;
+    Ok(Exit::Done)
+}
+
+/// A cloud that goes on from its state file.
+pub(super) fn open(options: Options) -> Result<LocalCloud, Failure> {
+    LocalCloud::open(options, Arc::new(SystemClock), Arc::new(SystemRandom))
+        .map_err(|error| Failure::because("the local cloud cannot start", &error))
+}
+
+/// Starts listening.
+pub(super) async fn serve(cloud: &LocalCloud, listen: Listen) -> Result<Running, Failure> {
+    cloud.serve(listen).await.map_err(|error| Failure::because("the local cloud cannot start", &error))
+}
+
+/// Fault rules from flags.
+pub(super) fn rules(texts: &[String]) -> Result<Vec<Rule>, Failure> {
+    let rule = |text: &String| text.parse().map_err(|error| Failure::usage(format!("`--fault {text}`: {error}")));
+    texts.iter().map(rule).collect()
+}
+
+fn options(arguments: &CloudArguments) -> Result<Options, Failure> {
+    let plan = match arguments.plan {
+        Plan::Free => cloudflare::Plan::Free,
+        Plan::Pro => cloudflare::Plan::Pro,
+        Plan::Business => cloudflare::Plan::Business,
+        Plan::Enterprise => cloudflare::Plan::Enterprise,
+    };
+    let mut zone = ZoneOptions::new(DEMO_ZONE_ID, arguments.zone.as_str(), plan);
+    zone.record_quota = arguments.quota.map(u64::from);
+    let delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
+    Ok(Options {
+        cloudflare: cloudflare::Options { zones: vec![zone], ..cloudflare::Options::default() },
+        contabo: delays,
+        faults: rules(&arguments.fault)?,
+        state_file: arguments.state.clone(),
+        ..Options::default()
+    })
+}
+
+/// The variables that point clients at the cloud: ours, Cloudflare's own SDKs (`CLOUDFLARE_BASE_URL`), octoDNS.
+fn variables(running: &Running, contabo: &contabo::Options, zone: &str) -> Vec<(&'static str, String)> {
+    let http = format!("http://{}", running.http_address);
+    vec![
+        ("CLOUDFLARE_API_BASE", format!("{http}/client/v4")),
+        ("CLOUDFLARE_BASE_URL", format!("{http}/client/v4")),
+        ("CLOUDFLARE_API_TOKEN", DEMO_TOKEN.to_owned()),
+        ("CLOUDFLARE_TOKEN", DEMO_TOKEN.to_owned()),
+        ("CLOUDFLARE_ZONE_ID", DEMO_ZONE_ID.to_owned()),
+        ("CLOUDFLARE_ACCOUNT_ID", DEMO_ACCOUNT_ID.to_owned()),
+        ("CONTABO_API_BASE", http.clone()),
+        ("CONTABO_AUTH_URL", format!("{http}/auth/realms/contabo/protocol/openid-connect/token")),
+        ("CONTABO_CLIENT_ID", contabo.client_id.clone()),
+        ("CONTABO_CLIENT_SECRET", contabo.client_secret.expose_secret().to_owned()),
+        ("CONTABO_API_USER", contabo.user.clone()),
+        ("CONTABO_API_PASSWORD", contabo.password.expose_secret().to_owned()),
+        ("ALFRED_DOMAIN", zone.to_owned()),
+        ("ALFRED_DNS_SERVER", running.dns_address.to_string()),
+        ("ALFRED_READINESS_PORT", contabo.readiness_port.to_string()),
+    ]
+}

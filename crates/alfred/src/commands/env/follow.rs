@@ -1,0 +1,210 @@
+//! Waiting for environments. Events only say where to look; what is shown and decided on is the row itself, so that
+//! a missed event, a restarted server or a changed address costs a moment and never an answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+
+use super::Context;
+use crate::api::{Environment, Event};
+use crate::client::{Client, ClientError, EventStream};
+use crate::error::{Failure, one_line};
+use crate::progress::Progress;
+
+/// What changed is read this often.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Everything that is not settled is read once in so many ticks, in case an event was missed.
+const SWEEP_TICKS: u64 = 16;
+
+/// So many rows are read at once.
+const CONCURRENCY: usize = 8;
+
+/// A sweep reads so many rows; the rest comes with the next one.
+const SWEEP_MAX: usize = 200;
+
+/// So many ticks without any answer, and the server is taken for gone: five minutes.
+const SILENT_TICKS: u64 = 1200;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Active, or failed.
+    Settled,
+    /// Deleted.
+    Gone,
+}
+
+impl Goal {
+    fn is_reached(self, environment: &Environment) -> bool {
+        match self {
+            Self::Settled => environment.is_settled(),
+            Self::Gone => environment.attention || environment.status == "deleted",
+        }
+    }
+}
+
+/// How waiting ended.
+pub(super) struct Followed {
+    /// The rows as last read, in the order of the request.
+    pub(super) environments: Vec<Environment>,
+    /// Whether the user stopped waiting before the end.
+    pub(super) interrupted: bool,
+}
+
+/// Waits until each environment has reached the goal, showing progress.
+pub(super) async fn follow(
+    context: &Context,
+    client: &Client,
+    environments: Vec<Environment>,
+    goal: Goal,
+) -> Result<Followed, Failure> {
+    let mut waiting = Waiting::new(context, environments, goal);
+    let mut events: Option<EventStream> = None;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count: u64 = 0;
+    while !waiting.is_over() {
+        tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => return Ok(waiting.end(true)),
+            event = next(&mut events) => match event {
+                Some(event) => waiting.heard(&event),
+                None => events = None,
+            },
+            _ = ticks.tick() => {
+                if events.is_none() && count.is_multiple_of(SWEEP_TICKS) {
+                    events = client.events(None, None).await.ok();
+                }
+                if count.is_multiple_of(SWEEP_TICKS) {
+                    waiting.sweep();
+                }
+                waiting.read(client).await?;
+                count += 1;
+            }
+        }
+    }
+    Ok(waiting.end(false))
+}
+
+/// The next event; never, while there is no stream.
+async fn next(events: &mut Option<EventStream>) -> Option<Event> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Waiting {
+    goal: Goal,
+    order: Vec<String>,
+    rows: BTreeMap<String, Environment>,
+    open: BTreeSet<String>,
+    dirty: BTreeSet<String>,
+    progress: Progress,
+    silent: u64,
+    swept: String,
+}
+
+impl Waiting {
+    fn new(context: &Context, environments: Vec<Environment>, goal: Goal) -> Self {
+        let order: Vec<String> = environments.iter().map(|environment| environment.id.clone()).collect();
+        let mut waiting = Self {
+            goal,
+            open: order.iter().cloned().collect(),
+            order,
+            rows: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            progress: Progress::new(context.printer),
+            silent: 0,
+            swept: String::new(),
+        };
+        for environment in environments {
+            waiting.take(environment);
+        }
+        waiting
+    }
+
+    fn is_over(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    fn heard(&mut self, event: &Event) {
+        if self.open.contains(&event.environment_id) {
+            self.dirty.insert(event.environment_id.clone());
+        }
+    }
+
+    /// Marks the next part of what is open, going round.
+    fn sweep(&mut self) {
+        let from = std::mem::take(&mut self.swept);
+        let part: Vec<String> = self.open.range(from..).take(SWEEP_MAX).cloned().collect();
+        if part.len() == SWEEP_MAX {
+            self.swept = part.last().cloned().unwrap_or_default();
+        }
+        self.dirty.extend(part);
+    }
+
+    async fn read(&mut self, client: &Client) -> Result<(), Failure> {
+        if self.dirty.is_empty() {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut self.dirty);
+        let mut answers = futures::stream::iter(ids)
+            .map(async |id| {
+                let answer = client.get::<Environment>(&format!("/v1/environments/{id}")).await;
+                (id, answer)
+            })
+            .buffer_unordered(CONCURRENCY);
+        let mut failed = None;
+        let mut answered = Vec::new();
+        while let Some((id, answer)) = answers.next().await {
+            match answer {
+                Ok(environment) => answered.push(environment),
+                Err(error) if error.may_pass() => failed = Some((id, error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        drop(answers);
+        let any = !answered.is_empty();
+        for environment in answered {
+            self.take(environment);
+        }
+        self.note_silence(any, failed)
+    }
+
+    /// Servers are restarted; only a long silence ends the wait.
+    fn note_silence(&mut self, answered: bool, failed: Option<(String, ClientError)>) -> Result<(), Failure> {
+        if answered {
+            self.silent = 0;
+        }
+        let Some((id, error)) = failed else { return Ok(()) };
+        self.dirty.insert(id);
+        if self.silent == 0 {
+            self.progress.note(&format!("{}; still trying", one_line(&error.to_string())));
+        }
+        self.silent += 1;
+        if self.silent < SILENT_TICKS {
+            return Ok(());
+        }
+        let failure = Failure::partly(error.to_string());
+        Err(failure.hint("the request itself is not lost, follow it later with `alfred env watch --all`"))
+    }
+
+    fn take(&mut self, environment: Environment) {
+        // A reason is shown while it waits: it says why nothing moves.
+        let words = environment.reason.as_deref().map_or_else(|| environment.doing().to_owned(), one_line);
+        self.progress.update(&environment.slug, &words, &environment.status);
+        if self.goal.is_reached(&environment) {
+            self.open.remove(&environment.id);
+        }
+        self.rows.insert(environment.id.clone(), environment);
+    }
+
+    fn end(mut self, interrupted: bool) -> Followed {
+        self.progress.finish();
+        let environments = self.order.iter().filter_map(|id| self.rows.remove(id)).collect();
+        Followed { environments, interrupted }
+    }
+}

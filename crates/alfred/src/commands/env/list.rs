@@ -1,0 +1,51 @@
+//! `alfred env list`.
+
+use alfred_model::environment::Status;
+use alfred_model::seam::Clock as _;
+
+use super::Context;
+use crate::api::{Environment, Environments};
+use crate::cli::ListArguments;
+use crate::error::{Exit, Failure, one_line};
+use crate::system::SystemClock;
+use crate::table;
+
+/// Prints environments, oldest first.
+pub(super) async fn run(context: &Context, arguments: &ListArguments) -> Result<Exit, Failure> {
+    let mut query = String::new();
+    if let Some(status) = arguments.status {
+        query.push_str("&status=");
+        query.push_str(status.as_str());
+    }
+    if arguments.all || arguments.status == Some(Status::Deleted) {
+        query.push_str("&include_deleted=true");
+    }
+    let environments = context.client()?.environments(&query).await?;
+    if context.printer.json() {
+        context.printer.document(&Environments { environments, next_cursor: None })?;
+    } else if environments.is_empty() {
+        context.printer.note("there are no environments: make one with `alfred env create`");
+    } else {
+        context.printer.data(rows(&environments))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Environments as a table.
+pub(super) fn rows(environments: &[Environment]) -> String {
+    let now = SystemClock.now();
+    let mut table = table::table(&["SLUG", "STATUS", "ADDRESS", "DOMAIN", "OWNER", "AGE", "DOING"]);
+    for environment in environments {
+        let reason = environment.reason.as_deref().unwrap_or_else(|| environment.doing());
+        table.add_row([
+            environment.slug.clone(),
+            environment.status.clone(),
+            table::or_dash(environment.address.as_deref()),
+            environment.domain.clone(),
+            environment.owner.clone(),
+            table::age(environment.created_at, now),
+            one_line(reason),
+        ]);
+    }
+    table::text(&table)
+}

@@ -1,0 +1,193 @@
+//! `alfred up`: the control plane in one process.
+//!
+//! Order matters here. The data directory and the store come first, so that a second process on the same data stops
+//! before it speaks to anybody; then the providers are checked; then the port is opened; and only then the
+//! reconcilers run. The first administrator's token is made last of all that can fail.
+
+mod checks;
+mod first_token;
+mod local;
+mod owner;
+mod providers;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alfred_engine::{Engine, Parts, Settings};
+use alfred_local_cloud::Running;
+use alfred_model::id::InstallationId;
+use alfred_model::seam::{Clock as _, Random as _};
+use alfred_server::{Server, ServerParts};
+use alfred_store::Store;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::cli::UpArguments;
+use crate::config::Key;
+use crate::error::{Exit, Failure};
+use crate::system::{SystemClock, SystemRandom};
+use crate::{files, logging};
+
+use providers::Providers;
+
+/// So many environments are worked on at once; each holds little but waits a lot.
+const CONCURRENCY: usize = 256;
+
+/// A worker that died is replaced after this; it renews three times as often.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Runs until a signal asks it to stop.
+pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exit, Failure> {
+    logging::start(context.printer);
+    let data_dir = context.config.data_dir()?;
+    files::private_directory(data_dir)?;
+    let _owner = owner::claim(data_dir, arguments.local)?;
+    let store = store::open(&context.config).await?;
+    let result = with_store(context, &arguments, Arc::clone(&store) as Arc<dyn Store>).await;
+    // What was handed to the store is written before the process ends.
+    store.close().await;
+    result
+}
+
+async fn with_store(context: &Context, arguments: &UpArguments, store: Arc<dyn Store>) -> Result<Exit, Failure> {
+    // The port is taken before the local cloud starts, whose machines must know it, and before any check that takes
+    // time, so that a busy port is told at once. Nobody is answered before the reconcilers run.
+    let listener = listen(context).await?;
+    let (cloud, providers) = if arguments.local {
+        let (running, providers) = local::start(context, arguments, &listener).await?;
+        (Some(running), providers)
+    } else {
+        let providers = Providers::from_config(&context.config)?;
+        checks::run(context.printer, &providers).await?;
+        (None, providers)
+    };
+    let result = with_providers(context, store, providers, listener, cloud.as_ref()).await;
+    if let Some(cloud) = cloud {
+        cloud.stop().await;
+    }
+    result
+}
+
+async fn with_providers(
+    context: &Context,
+    store: Arc<dyn Store>,
+    providers: Providers,
+    listener: TcpListener,
+    cloud: Option<&Running>,
+) -> Result<Exit, Failure> {
+    let metrics = record_metrics()?;
+    let settings = settings(context, &providers, &*store).await?;
+    let engine = engine(Arc::clone(&store), providers, settings);
+    first_token::make(context, &*store).await?;
+    let (ready, is_ready) = watch::channel(true);
+    let router =
+        Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
+    say_addresses(context, &listener, cloud)?;
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(alfred_server::serve(listener, router, stop.clone()));
+    let reconciled = tokio::spawn(engine.run(stop.clone()));
+    asked_to_stop().await;
+    context.printer.note("stopping: what is being done is brought to a resting point; a second signal ends at once");
+    ready.send_replace(false);
+    stop.cancel();
+    let drained = async { tokio::join!(served, reconciled) };
+    tokio::select! {
+        biased;
+        () = asked_to_stop() => {
+            let failure = Failure::new("ended at once by a second signal");
+            Err(failure.hint("nothing is lost, the next start goes on from the records"))
+        }
+        (served, reconciled) = drained => match served.and(reconciled) {
+            Ok(()) => Ok(Exit::Done),
+            Err(error) => Err(Failure::because("a part of the server ended badly", &error)),
+        },
+    }
+}
+
+fn engine(store: Arc<dyn Store>, providers: Providers, settings: Settings) -> Arc<Engine> {
+    let Providers { cloudflare, contabo, authority, reach, .. } = providers;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    Engine::new(Parts { store, cloudflare, contabo, authority, reach, clock, random }, settings)
+}
+
+async fn settings(context: &Context, providers: &Providers, store: &dyn Store) -> Result<Settings, Failure> {
+    let config = &context.config;
+    let proposed = InstallationId::generate(SystemClock.now(), &SystemRandom);
+    let installation = store.installation(proposed).await;
+    let installation = installation.map_err(|error| Failure::because("cannot read the database", &error))?;
+    let text = |key: Key| config.text(key).unwrap_or_default().to_owned();
+    let mut policy = providers.policy.clone();
+    if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
+        policy.vm_limit = limit;
+    }
+    Ok(Settings {
+        policy,
+        zone: providers.zone.clone(),
+        installation,
+        worker: SystemRandom.uuid().to_string(),
+        readiness_port: providers.readiness_port,
+        product: text(Key::Product),
+        region: text(Key::Region),
+        image: text(Key::Image),
+        call_home_base: providers.call_home_base.clone(),
+        concurrency: CONCURRENCY,
+        lease: LEASE,
+    })
+}
+
+async fn listen(context: &Context) -> Result<TcpListener, Failure> {
+    let address = context.config.listen()?;
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "stop what listens there, or choose another port with `--listen`",
+            _ => "choose another address with `--listen`",
+        };
+        Failure::because(format!("cannot listen on `{address}`"), &error).hint(hint)
+    })
+}
+
+fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Running>) -> Result<(), Failure> {
+    let address = listener.local_addr().map_err(|error| Failure::because("cannot tell the address", &error))?;
+    let url = format!("http://{address}");
+    if context.printer.json() {
+        context.printer.document_line(&json!({
+            "url": url,
+            "data_dir": context.config.text(Key::DataDir),
+            "cloud_url": cloud.map(|cloud| format!("http://{}", cloud.http_address)),
+            "dns_server": cloud.map(|cloud| cloud.dns_address.to_string()),
+        }))?;
+    }
+    if let Some(cloud) = cloud {
+        context.printer.note(format_args!("local cloud:  http://{}, DNS on {}", cloud.http_address, cloud.dns_address));
+    }
+    context.printer.note(format_args!("alfred is up: {url}"));
+    if Some(url.as_str()) != context.config.text(Key::Url) {
+        context.printer.note(format_args!("commands in other terminals need `ALFRED_URL={url}`"));
+    }
+    Ok(())
+}
+
+fn record_metrics() -> Result<PrometheusHandle, Failure> {
+    PrometheusBuilder::new().install_recorder().map_err(|error| Failure::because("cannot collect metrics", &error))
+}
+
+/// Waits for the signal that asks to stop: Ctrl-C, or what systemd and container runtimes send.
+pub(super) async fn asked_to_stop() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            // Without that signal there is still the other.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending::<()>().await },
+        _ = terminated => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! What is asked of the platforms before anything else, so that a wrong credential is one clear line at the start and
+//! not an error in every environment. A platform that cannot be reached for the moment keeps nobody from starting.
+
+use alfred_model::failure::Disposition;
+use alfred_providers::ProviderError;
+use alfred_providers::cloudflare::MayEdit;
+use alfred_providers::contabo::InstanceFilter;
+use alfred_providers::error::ErrorKind;
+
+use super::providers::Providers;
+use crate::error::Failure;
+use crate::printer::Printer;
+
+/// Checks token, permission, zone and login.
+pub(super) async fn run(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+    token(printer, providers).await?;
+    zone(printer, providers).await?;
+    permission(printer, providers).await?;
+    login(printer, providers).await
+}
+
+async fn token(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+    let Some(token) = answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.verify_token().await, token_hint)?
+    else {
+        return Ok(());
+    };
+    if token.status == "active" {
+        printer.detail(format_args!("cloudflare: the token `{}` is active", token.id));
+        return Ok(());
+    }
+    let words = format!("the token in `CLOUDFLARE_API_TOKEN` is {}", token.status);
+    Err(Failure::new(words).hint("make a new one at https://dash.cloudflare.com/profile/api-tokens"))
+}
+
+async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+    let result = providers.cloudflare.zone(&providers.zone_id).await;
+    if let Err(error) = &result
+        && error.kind == ErrorKind::Permission
+    {
+        // Reading the zone itself takes a permission that editing its records does not.
+        printer.warning(format_args!(
+            "the name of the zone `{}` cannot be checked: the token lacks `Zone Read`",
+            providers.zone_id
+        ));
+        return Ok(());
+    }
+    let Some(zone) = answer(printer, "`CLOUDFLARE_ZONE_ID`", result, |_| {
+        "check `CLOUDFLARE_ZONE_ID` on the zone's overview page at https://dash.cloudflare.com".to_owned()
+    })?
+    else {
+        return Ok(());
+    };
+    if zone.name.eq_ignore_ascii_case(providers.zone.as_str()) {
+        printer.detail(format_args!("cloudflare: the zone is `{}`", zone.name));
+        return Ok(());
+    }
+    let words =
+        format!("`CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`", zone.name, providers.zone);
+    Err(Failure::new(words).hint("correct one of them"))
+}
+
+async fn permission(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+    let hint = "give it `DNS Write` on the zone at https://dash.cloudflare.com/profile/api-tokens";
+    match answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.may_edit().await, token_hint)? {
+        Some(MayEdit::No(words)) => {
+            let words =
+                format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", providers.zone);
+            Err(Failure::new(words).hint(hint))
+        }
+        Some(MayEdit::Yes) => {
+            printer.detail("cloudflare: the token may edit the zone");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+    // A name that nobody has: the answer is short, and it takes a login to get it.
+    let filter = InstanceFilter::display_name("alfredos-start-up-check");
+    let answer = answer(printer, "Contabo's login", providers.contabo.instances(&filter).await, |_| {
+        "check the four `CONTABO_` variables against https://my.contabo.com/api/details".to_owned()
+    })?;
+    if answer.is_some() {
+        printer.detail("contabo: the login works");
+    }
+    Ok(())
+}
+
+fn token_hint(_: &ProviderError) -> String {
+    "check `CLOUDFLARE_API_TOKEN`, or make a new one at https://dash.cloudflare.com/profile/api-tokens".to_owned()
+}
+
+/// The answer; nothing and a warning, if the platform cannot be asked now; a failure, if it said no.
+fn answer<T>(
+    printer: Printer,
+    what: &str,
+    result: Result<T, ProviderError>,
+    hint: impl Fn(&ProviderError) -> String,
+) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.disposition == Disposition::Definite => {
+            Err(Failure::new(format!("{what} does not work: {}", error.words)).hint(hint(&error)))
+        }
+        Err(error) => {
+            printer.warning(format_args!("{what} cannot be checked now: {}; starting all the same", error.words));
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Every key of the configuration: its name in `alfred.toml`, its variable, its default, and what it is for.
+
+/// How a value is to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It may be seen by anybody.
+    Plain,
+    /// It may carry a password, which is masked.
+    Url,
+    /// It is never shown and never comes from `alfred.toml`.
+    Secret,
+}
+
+macro_rules! keys {
+    ($($(#[doc = $about:literal])* $key:ident, $name:literal, $variable:literal, $kind:ident, $default:expr;)+) => {
+        /// A key of the configuration.
+        #[expect(clippy::enum_variant_names, reason = "the word of `AWS_SECRET_ACCESS_KEY` is not ours")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Key {
+            $($(#[doc = $about])* $key,)+
+        }
+
+        impl Key {
+            /// Every key, in the order in which they are shown.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$key),+];
+
+            /// Its name in `alfred.toml`.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$key => $name,)+ }
+            }
+
+            /// Its environment variable.
+            pub(crate) const fn variable(self) -> &'static str {
+                match self { $(Self::$key => $variable,)+ }
+            }
+
+            /// How its value is to be treated.
+            pub(crate) const fn kind(self) -> Kind {
+                match self { $(Self::$key => Kind::$kind,)+ }
+            }
+
+            /// Its value where nobody said anything and it does not follow from others.
+            pub(crate) const fn default(self) -> Option<&'static str> {
+                match self { $(Self::$key => $default,)+ }
+            }
+        }
+    };
+}
+
+keys! {
+    /// Where records, the administrator's token and the local cloud's world are kept.
+    DataDir, "data_dir", "ALFRED_DATA_DIR", Plain, None;
+    /// The database: `sqlite://PATH`, or `postgres://…` for several replicas.
+    DatabaseUrl, "database_url", "ALFRED_DATABASE_URL", Url, None;
+    /// Where the server listens.
+    Listen, "listen", "ALFRED_LISTEN", Plain, Some("127.0.0.1:7070");
+    /// Where the other commands find the server.
+    Url, "url", "ALFRED_URL", Plain, None;
+    /// The access token with which the other commands speak to the server.
+    Token, "token", "ALFRED_TOKEN", Secret, None;
+    /// The zone's name, under which environments are named.
+    Domain, "domain", "ALFRED_DOMAIN", Plain, None;
+    /// Who is asked whether a name answers, as `IP:PORT`, instead of the zone's own servers.
+    DnsServer, "dns_server", "ALFRED_DNS_SERVER", Plain, None;
+    /// The port that a VM must accept connections on to be ready.
+    ReadinessPort, "readiness_port", "ALFRED_READINESS_PORT", Plain, Some("22");
+    /// What is bought: Contabo's product id.
+    Product, "product", "ALFRED_PRODUCT", Plain, Some("V153");
+    /// Where it is bought.
+    Region, "region", "ALFRED_REGION", Plain, Some("EU");
+    /// What is installed: Contabo's image id; its API's own default, Ubuntu 22.04, where nothing is said.
+    Image, "image", "ALFRED_IMAGE", Plain, Some("afecbb85-e2fc-46f0-9684-b46b1faf00bb");
+    /// Never own more VMs than this.
+    VmLimit, "vm_limit", "ALFRED_VM_LIMIT", Plain, None;
+    /// Where VMs call home once they are installed, such as `https://alfred.example.com`.
+    CallHomeUrl, "call_home_url", "ALFRED_CALL_HOME_URL", Plain, None;
+    /// Cloudflare's API token, with `DNS Write` on the zone.
+    CloudflareApiToken, "cloudflare_api_token", "CLOUDFLARE_API_TOKEN", Secret, None;
+    /// The zone's id.
+    CloudflareZoneId, "cloudflare_zone_id", "CLOUDFLARE_ZONE_ID", Plain, None;
+    /// The account's id, needed for tokens that belong to an account.
+    CloudflareAccountId, "cloudflare_account_id", "CLOUDFLARE_ACCOUNT_ID", Plain, None;
+    /// Cloudflare's API.
+    CloudflareApiBase, "cloudflare_api_base", "CLOUDFLARE_API_BASE", Plain,
+        Some("https://api.cloudflare.com/client/v4");
+    /// Contabo's OAuth2 client.
+    ContaboClientId, "contabo_client_id", "CONTABO_CLIENT_ID", Plain, None;
+    /// The secret of Contabo's OAuth2 client.
+    ContaboClientSecret, "contabo_client_secret", "CONTABO_CLIENT_SECRET", Secret, None;
+    /// The API user, an e-mail address.
+    ContaboApiUser, "contabo_api_user", "CONTABO_API_USER", Plain, None;
+    /// The API user's password, which is not the customer panel's.
+    ContaboApiPassword, "contabo_api_password", "CONTABO_API_PASSWORD", Secret, None;
+    /// Contabo's API.
+    ContaboApiBase, "contabo_api_base", "CONTABO_API_BASE", Plain, Some("https://api.contabo.com");
+    /// Contabo's token endpoint.
+    ContaboAuthUrl, "contabo_auth_url", "CONTABO_AUTH_URL", Plain,
+        Some("https://auth.contabo.com/auth/realms/contabo/protocol/openid-connect/token");
+    /// The endpoint of R2's S3 API, for Terraform state.
+    R2Endpoint, "r2_endpoint", "R2_ENDPOINT", Plain, None;
+    /// The id of R2's access key.
+    AwsAccessKeyId, "aws_access_key_id", "AWS_ACCESS_KEY_ID", Plain, None;
+    /// R2's access key.
+    AwsSecretAccessKey, "aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", Secret, None;
+}
+
+impl Key {
+    /// The key of this name in `alfred.toml`.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|key| key.name() == name)
+    }
+}

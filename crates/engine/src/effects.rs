@@ -1,0 +1,176 @@
+//! The single effects: one call at a provider, told to the decisions as they need it.
+
+use std::net::Ipv4Addr;
+
+use alfred_model::environment::{Environment, Setup};
+use alfred_model::failure::Failure;
+use alfred_model::id::{RecordId, VmId};
+use alfred_model::intent::Intent;
+use alfred_model::lifecycle::{Report, ServerSays};
+use alfred_model::record::{DesiredRecord, OwnershipMark};
+use alfred_model::user_data::UserData;
+use alfred_model::vm::{InstanceStatus, SeenInstance, Vm, pool_display_name};
+use alfred_providers::authority::AnswerState;
+use alfred_providers::contabo::{Instance, OrderRequest, ReinstallRequest, RequestId};
+use alfred_providers::secret;
+
+use crate::Engine;
+use crate::writer::Change;
+
+/// The request id that an intent was written with. A row that holds none that Contabo takes cannot be sent.
+pub(crate) fn request_id(intent: Option<&Intent>) -> Result<RequestId, Failure> {
+    intent.and_then(|intent| RequestId::try_from(intent.request_id).ok()).ok_or_else(|| {
+        Failure::definite("the intent has no request id of version 4: this row was not written by alfred")
+    })
+}
+
+/// An instance as the decisions see it.
+pub(crate) fn seen(instance: Instance) -> SeenInstance {
+    SeenInstance {
+        id: instance.id,
+        display_name: instance.display_name.unwrap_or_default(),
+        status: instance.status,
+        address: instance.address,
+        product: instance.product.unwrap_or_default(),
+        region: instance.region.unwrap_or_default(),
+        cancel_date: instance.cancel_date,
+        error_message: instance.error_message,
+    }
+}
+
+impl Engine {
+    /// Buys a VM. The intent has been written.
+    pub(crate) async fn order(&self, environment: &Environment, intent: Option<&Intent>) -> Report {
+        let request = match self.order_request(environment, intent) {
+            Ok(request) => request,
+            Err(failure) => return Report::OrderFailed(failure),
+        };
+        match self.contabo.create_instance(&request).await {
+            Ok(instance) => Report::Ordered(SeenInstance {
+                id: instance.id,
+                display_name: request.display_name,
+                status: InstanceStatus::Provisioning,
+                address: None,
+                product: self.settings.product.clone(),
+                region: self.settings.region.clone(),
+                cancel_date: None,
+                error_message: None,
+            }),
+            Err(error) => Report::OrderFailed(error.failure()),
+        }
+    }
+
+    fn order_request(&self, environment: &Environment, intent: Option<&Intent>) -> Result<OrderRequest, Failure> {
+        Ok(OrderRequest {
+            request_id: request_id(intent)?,
+            display_name: environment.vm_display_name(),
+            product: self.settings.product.clone(),
+            region: self.settings.region.clone(),
+            image: self.settings.image.clone(),
+            period: 1,
+            ssh_keys: Vec::new(),
+            root_password: None,
+            user_data: Some(secret::UserData::new(&self.environment_user_data(environment, intent)?)),
+            default_user: None,
+        })
+    }
+
+    pub(crate) async fn name_vm(&self, id: VmId, name: &str, intent: Option<&Intent>) -> Result<(), Failure> {
+        self.contabo.rename(request_id(intent)?, id, name).await.map_err(|error| error.failure())
+    }
+
+    pub(crate) async fn install_vm(
+        &self,
+        id: VmId,
+        user_data: Result<String, Failure>,
+        intent: Option<&Intent>,
+    ) -> Result<(), Failure> {
+        let request = ReinstallRequest {
+            image: self.settings.image.clone(),
+            ssh_keys: Vec::new(),
+            root_password: None,
+            user_data: Some(secret::UserData::new(&user_data?)),
+            default_user: None,
+        };
+        self.contabo.reinstall(request_id(intent)?, id, &request).await.map_err(|error| error.failure())
+    }
+
+    /// Cancels a VM that has no end date yet; one that has is done already.
+    pub(crate) async fn cancel_vm(&self, id: VmId, intent: Option<&Intent>) -> Result<(), Failure> {
+        let seen = self.observe(id).await?;
+        if seen.is_some_and(|instance| instance.cancel_date.is_some()) {
+            return Ok(());
+        }
+        self.contabo.cancel(request_id(intent)?, id).await.map(|_| ()).map_err(|error| error.failure())
+    }
+
+    pub(crate) async fn observe(&self, id: VmId) -> Result<Option<SeenInstance>, Failure> {
+        self.reader.read(id).await
+    }
+
+    pub(crate) fn environment_user_data(
+        &self,
+        environment: &Environment,
+        intent: Option<&Intent>,
+    ) -> Result<String, Failure> {
+        let data = UserData {
+            hostname: environment.slug.to_string(),
+            fqdn: Some(environment.domain.clone()),
+            setup: environment.setup.clone(),
+            call_home_url: self.call_home_url(intent),
+            open_ports: vec![self.settings.readiness_port],
+        };
+        data.render().map_err(|error| Failure::definite(error.to_string()))
+    }
+
+    pub(crate) fn pool_user_data(&self, vm: &Vm, intent: Option<&Intent>) -> Result<String, Failure> {
+        let data = UserData {
+            hostname: pool_display_name(vm.id).replace('.', "-"),
+            fqdn: None,
+            setup: Setup::default(),
+            call_home_url: self.call_home_url(intent),
+            open_ports: vec![self.settings.readiness_port],
+        };
+        data.render().map_err(|error| Failure::definite(error.to_string()))
+    }
+
+    pub(crate) fn mark(&self, environment: &Environment) -> OwnershipMark {
+        OwnershipMark { installation: self.settings.installation, environment: environment.id }
+    }
+
+    pub(crate) async fn write_record(
+        &self,
+        environment: &Environment,
+        address: Ipv4Addr,
+        read_first: bool,
+    ) -> Result<RecordId, Failure> {
+        let desired = DesiredRecord { name: environment.domain.clone(), address, mark: self.mark(environment) };
+        let written = self.writer.submit(Change::Write { desired, read_first }).await?;
+        written.ok_or_else(|| Failure::unknown("the DNS writer named no record"))
+    }
+
+    pub(crate) async fn withdraw_record(&self, environment: &Environment) -> Result<(), Failure> {
+        let change = Change::Withdraw { name: environment.domain.clone(), mark: self.mark(environment) };
+        self.writer.submit(change).await.map(|_| ())
+    }
+
+    pub(crate) async fn ask_servers(&self, environment: &Environment) -> Report {
+        match self.authority.ask(&environment.domain).await {
+            Ok(answers) => Report::ServersSay(
+                answers
+                    .into_iter()
+                    .map(|answer| ServerSays {
+                        server: answer.server,
+                        addresses: match answer.state {
+                            AnswerState::Answered => Ok(answer.addresses),
+                            AnswerState::NoSuchName | AnswerState::NoData => Ok(Vec::new()),
+                            AnswerState::Refused => Err("it does not serve the zone".to_owned()),
+                            AnswerState::Failed(words) => Err(words),
+                        },
+                    })
+                    .collect(),
+            ),
+            Err(error) => Report::ReadFailed(Failure::wait(error.to_string(), None)),
+        }
+    }
+}

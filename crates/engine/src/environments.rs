@@ -1,0 +1,246 @@
+//! One environment, driven from where its row stands to where it has to wait.
+
+use std::sync::Arc;
+
+use alfred_model::environment::Environment;
+use alfred_model::intent::Intent;
+use alfred_model::lifecycle::{self, Action, Context, Report, Situation, Transition};
+use alfred_model::vm::Vm;
+use alfred_store::{Assignment, Changes, ClaimedEnvironment, Lease, PoolFilter, StoreError};
+use jiff::Timestamp;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::Engine;
+use crate::intents::NewIntent;
+
+/// The rows in hand, and what of them is not written yet.
+///
+/// Rows are written before each write at a provider and when the drive ends. Between them only reads happen, and a
+/// read can be done again after a crash.
+struct Work {
+    environment: Environment,
+    vm: Option<Vm>,
+    open_intents: Vec<Intent>,
+    claimed_at: Timestamp,
+    unwritten: Changes,
+    /// Held from counting the VMs we own until the order's intent is written.
+    order_gate: Option<OwnedMutexGuard<()>>,
+}
+
+/// Why a drive ended before its row came to rest.
+enum Interrupted {
+    /// Another worker has the row, or the lease ran out.
+    Lost,
+    /// The store failed; the lease runs out and somebody begins again.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Interrupted {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Conflict { .. }) { Self::Lost } else { Self::Store(error) }
+    }
+}
+
+impl Engine {
+    /// Drives one environment. Whatever interrupts it, the rows and intents written so far are enough to go on.
+    pub(crate) async fn drive(self: Arc<Self>, claimed: ClaimedEnvironment) {
+        let ClaimedEnvironment { environment, vm, open_intents } = claimed;
+        let slug = environment.slug.clone();
+        let mut work = Work {
+            environment,
+            vm,
+            open_intents,
+            claimed_at: self.clock.now(),
+            unwritten: Changes::default(),
+            order_gate: None,
+        };
+        match self.drive_to_rest(&mut work).await {
+            Ok(()) => {}
+            Err(Interrupted::Lost) => tracing::debug!(%slug, "the row was changed by someone else"),
+            Err(Interrupted::Store(error)) => tracing::error!(%slug, error = %error, "the store failed"),
+        }
+    }
+
+    async fn drive_to_rest(&self, work: &mut Work) -> Result<(), Interrupted> {
+        loop {
+            let action = lifecycle::next(&work.situation());
+            if action == Action::Assign && self.assign(work).await? {
+                continue;
+            }
+            let intent = self.prepare(work, &action).await?;
+            let report = self.carry_out(work, &action, intent.as_ref()).await?;
+            let now = self.clock.now();
+            let context = Context { now, unit: self.random.unit(), policy: &self.settings.policy };
+            let settled = match &action {
+                Action::SettleOrder(intent) => Some(intent.as_ref()),
+                _ => intent.as_ref(),
+            };
+            let transition = lifecycle::advance(&work.situation(), settled, report, &context);
+            let at_once = transition.new_vm.is_some();
+            work.take(transition);
+            if work.environment.wake_at.is_none_or(|wake_at| wake_at > now) {
+                return self.write(work, Lease::Release).await;
+            }
+            if at_once {
+                self.write(work, Lease::Keep).await?;
+            }
+        }
+    }
+
+    /// Takes a VM of the pool; whether there was one.
+    async fn assign(&self, work: &mut Work) -> Result<bool, Interrupted> {
+        self.write(work, Lease::Keep).await?;
+        let now = self.clock.now();
+        let context = Context { now, unit: self.random.unit(), policy: &self.settings.policy };
+        let (environment, event) = lifecycle::assigned(&work.environment, &context);
+        let assignment = Assignment {
+            environment,
+            lease: Lease::Keep,
+            filter: PoolFilter {
+                product: Some(self.settings.product.clone()),
+                region: Some(self.settings.region.clone()),
+            },
+            now,
+            event,
+        };
+        let Some((environment, vm)) = self.store.assign_vm(assignment).await? else {
+            return Ok(false);
+        };
+        work.environment = environment;
+        work.vm = Some(vm);
+        self.moved();
+        Ok(true)
+    }
+
+    /// Writes down what is about to be written at a provider, together with everything that led to it.
+    async fn prepare(&self, work: &mut Work, action: &Action) -> Result<Option<Intent>, Interrupted> {
+        let Some(kind) = action.intent_kind() else {
+            return Ok(None);
+        };
+        let known = work.situation().open_intent(kind).cloned();
+        let intent = match known {
+            Some(intent) => intent,
+            None => self.new_intent(&NewIntent {
+                kind,
+                environment: Some(&work.environment),
+                vm_id: work.environment.vm_id,
+                subject: match action {
+                    Action::WriteRecord { .. } | Action::WithdrawRecord => work.environment.domain.to_string(),
+                    _ => work.environment.vm_display_name(),
+                },
+            }),
+        };
+        let intent = self.with_call_home(intent);
+        work.unwritten.intents.push(intent.row.clone());
+        self.write(work, Lease::Keep).await?;
+        work.order_gate = None;
+        if !self.holds_lease(work.claimed_at) {
+            return Err(Interrupted::Lost);
+        }
+        self.call_home_tokens.remember(&intent);
+        Ok(Some(intent.row))
+    }
+
+    async fn carry_out(
+        &self,
+        work: &mut Work,
+        action: &Action,
+        intent: Option<&Intent>,
+    ) -> Result<Report, Interrupted> {
+        let environment = &work.environment;
+        Ok(match action {
+            Action::Rest | Action::BeginDeletion => Report::Nothing,
+            Action::AwaitRelease => {
+                // The VM in hand may have news that the store has not: they go first.
+                let vm_id = environment.vm_id;
+                self.write(work, Lease::Keep).await?;
+                if let Some(vm_id) = vm_id {
+                    work.vm = self.store.vm(vm_id).await?;
+                }
+                Report::Nothing
+            }
+            Action::Assign => {
+                work.order_gate = Some(Arc::clone(&self.order_gate).lock_owned().await);
+                let owned = self.store.owned_vms().await?;
+                Report::PoolEmpty { owned: u32::try_from(owned).unwrap_or(u32::MAX) }
+            }
+            Action::Order => self.order(environment, intent).await,
+            Action::SettleOrder(intent) => self.settle_order(environment, intent).await?,
+            Action::NameVm(vm_id) => {
+                let name = environment.vm_display_name();
+                Report::Named(self.name_vm(*vm_id, &name, intent).await)
+            }
+            Action::InstallVm(vm_id) => {
+                let data = self.environment_user_data(environment, intent);
+                Report::InstallAccepted(self.install_vm(*vm_id, data, intent).await)
+            }
+            Action::ObserveVm(vm_id) => self.observe(*vm_id).await.map_or_else(Report::ReadFailed, Report::VmSeen),
+            Action::ReachVm(address) => Report::Reached(self.accepts(*address).await),
+            Action::WriteRecord { address, read_first } => {
+                Report::Written(self.write_record(environment, *address, *read_first).await)
+            }
+            Action::AskServers => self.ask_servers(environment).await,
+            Action::WithdrawRecord => Report::Withdrawn(self.withdraw_record(environment).await),
+        })
+    }
+
+    async fn write(&self, work: &mut Work, lease: Lease) -> Result<(), Interrupted> {
+        if lease == Lease::Keep && !work.is_dirty() {
+            return Ok(());
+        }
+        let mut changes = std::mem::take(&mut work.unwritten);
+        changes.environments.push((work.environment.clone(), lease));
+        let had_vm = !changes.vms.is_empty();
+        let vms_due = changes.vms.iter().any(|(vm, _)| vm.wake_at.is_some());
+        let written = self.store.commit(changes).await?;
+        if let Some((environment, _)) = written.environments.into_iter().next() {
+            work.environment = environment;
+        }
+        if let Some(vm) = written.new_vms.into_iter().next() {
+            work.vm = Some(vm);
+        } else if had_vm && let Some((vm, _)) = written.vms.into_iter().next() {
+            work.vm = Some(vm);
+        }
+        if vms_due {
+            self.vms_due.notify_one();
+        }
+        self.moved();
+        Ok(())
+    }
+}
+
+impl Work {
+    fn situation(&self) -> Situation<'_> {
+        Situation { environment: &self.environment, vm: self.vm.as_ref(), open_intents: &self.open_intents }
+    }
+
+    fn is_dirty(&self) -> bool {
+        let unwritten = &self.unwritten;
+        !(unwritten.events.is_empty()
+            && unwritten.intents.is_empty()
+            && unwritten.vms.is_empty()
+            && unwritten.new_vms.is_empty())
+    }
+
+    fn take(&mut self, transition: Transition) {
+        let Transition { environment, vm, new_vm, intents, event } = transition;
+        self.environment = environment;
+        for intent in intents {
+            self.open_intents.retain(|known| known.id != intent.id);
+            if intent.outcome.is_open() {
+                self.open_intents.push(intent.clone());
+            }
+            self.unwritten.intents.retain(|known| known.id != intent.id);
+            self.unwritten.intents.push(intent);
+        }
+        self.unwritten.events.extend(event);
+        if let Some(vm) = vm {
+            self.unwritten.vms = vec![(vm.clone(), Lease::Release)];
+            self.vm = Some(vm);
+        }
+        if let Some(vm) = new_vm {
+            self.unwritten.new_vms = vec![vm.clone()];
+            self.vm = Some(vm);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Settling an order of which nothing is known (promise 5): the provider's audits by request id, then the display
+//! name. Nothing is ever sent again here.
+
+use alfred_model::environment::Environment;
+use alfred_model::failure::Failure;
+use alfred_model::id::VmId;
+use alfred_model::intent::Intent;
+use alfred_model::lifecycle::Report;
+use alfred_model::vm::SeenInstance;
+use alfred_providers::contabo::{AuditAction, AuditFilter, InstanceFilter};
+use alfred_store::StoreError;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Engine;
+use crate::effects::{request_id, seen};
+
+/// The provider's clock may differ from ours by so much.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Nothing that came of the intent can be older than this.
+fn earliest(intent: &Intent) -> Timestamp {
+    intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)
+}
+
+impl Engine {
+    pub(crate) async fn settle_order(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
+        match self.created_by(intent).await {
+            Err(failure) => Ok(Report::ReadFailed(failure)),
+            Ok(created) if created.len() > 1 => Ok(Report::OrderNotFound { matches: created.len() }),
+            Ok(created) => match created.first() {
+                Some(id) => Ok(self.confirm(environment, *id).await),
+                None => self.find_by_name(environment, intent).await,
+            },
+        }
+    }
+
+    /// The instances that the provider's audits name as created by the intent's request. An instance number of 0 is
+    /// one that the provider had not given yet.
+    async fn created_by(&self, intent: &Intent) -> Result<Vec<VmId>, Failure> {
+        let filter = AuditFilter {
+            request_id: Some(request_id(Some(intent))?),
+            start: Some(earliest(intent).to_zoned(TimeZone::UTC).date()),
+            ..AuditFilter::default()
+        };
+        let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
+        let mut created: Vec<VmId> = audits
+            .into_iter()
+            .filter(|audit| audit.action == AuditAction::Created && audit.request_id == Some(intent.request_id))
+            .filter_map(|audit| audit.instance_id)
+            .filter(|id| id.0 > 0)
+            .collect();
+        created.sort_unstable();
+        created.dedup();
+        Ok(created)
+    }
+
+    /// The audits name one instance: it is ours if it is shown and carries the name that was ordered.
+    async fn confirm(&self, environment: &Environment, id: VmId) -> Report {
+        match self.contabo.instance(id).await {
+            Err(error) => Report::ReadFailed(error.failure()),
+            Ok(None) => Report::OrderNotFound { matches: 0 },
+            Ok(Some(instance)) => {
+                let seen = seen(instance);
+                if seen.display_name == environment.vm_display_name() {
+                    Report::OrderFound(seen)
+                } else {
+                    Report::OrderNotFound { matches: 1 }
+                }
+            }
+        }
+    }
+
+    /// The audits may lag: the display name tells too, among VMs that no row knows and that are not older than the
+    /// order.
+    async fn find_by_name(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
+        let name = environment.vm_display_name();
+        let filter = InstanceFilter::display_name(&name);
+        let instances = match self.contabo.instances(&filter).await {
+            Ok(instances) => instances,
+            Err(error) => return Ok(Report::ReadFailed(error.failure())),
+        };
+        let mut matches: Vec<SeenInstance> = Vec::new();
+        for instance in instances {
+            let recent = instance.created_at.is_none_or(|created| created >= earliest(intent));
+            let seen = seen(instance);
+            if recent && seen.display_name == name && self.store.vm(seen.id).await?.is_none() {
+                matches.push(seen);
+            }
+        }
+        Ok(match <[SeenInstance; 1]>::try_from(matches) {
+            Ok([only]) => Report::OrderFound(only),
+            Err(matches) => Report::OrderNotFound { matches: matches.len() },
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! What users ask for: create, delete, retry. Each is one write to the store; the reconcilers do the rest.
+
+use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wish};
+use alfred_model::event::Event;
+use alfred_model::id::EnvironmentId;
+use alfred_model::lifecycle::{self, RetryRefused, Situation};
+use alfred_model::name::{BadDomain, Slug};
+use alfred_model::user::UserName;
+use alfred_store::{Changes, IdempotencyKey, IntentQuery, Lease, NewEnvironments, StoreError};
+use jiff::Timestamp;
+
+use crate::Engine;
+
+/// At most so many environments in one request.
+pub const COUNT_MAX: u32 = 1000;
+
+/// A collision of generated slugs is settled by drawing again; so often before giving up.
+const SLUG_ATTEMPTS: usize = 8;
+
+/// A rows' version moves while a worker has it; so often is it read again.
+const CONFLICT_ATTEMPTS: usize = 20;
+
+/// A request for environments.
+#[derive(Debug, Clone)]
+pub struct CreateEnvironments {
+    /// The slug, where the user chose one; only with a count of 1.
+    pub slug: Option<Slug>,
+    /// How many.
+    pub count: u32,
+    /// Who they belong to.
+    pub owner: UserName,
+    /// Who asks.
+    pub actor: UserName,
+    /// What the owner wants on the VM.
+    pub setup: Setup,
+    /// What becomes of a VM bought for it if it fails.
+    pub on_failure: OnFailure,
+    /// The client's own name for the request and a hash of the request.
+    pub idempotency: Option<(String, String)>,
+}
+
+/// Why a request was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Another environment has the slug.
+    #[error("the slug `{0}` is taken, choose another")]
+    SlugTaken(String),
+    /// Slug and count contradict each other.
+    #[error("a slug can be chosen for one environment only, not for {0}")]
+    SlugForMany(u32),
+    /// None or too many.
+    #[error("the count must be from 1 to {COUNT_MAX}, not {0}")]
+    Count(u32),
+    /// No free slug was found.
+    #[error("no free slug was found in {SLUG_ATTEMPTS} draws: try again, or choose one")]
+    NoSlug,
+    /// What the owner wants on the VM cannot be done.
+    #[error(transparent)]
+    Setup(#[from] alfred_model::user_data::BadUserData),
+    /// Slug and zone make no DNS name.
+    #[error(transparent)]
+    Domain(#[from] BadDomain),
+    /// There is none of this name.
+    #[error("there is no environment `{0}`")]
+    NotFound(String),
+    /// It cannot be retried.
+    #[error(transparent)]
+    Retry(#[from] RetryRefused),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Takes a request for environments: the rows are written, with their owner and the wish, before this returns.
+    pub async fn create(&self, request: CreateEnvironments) -> Result<Vec<Environment>, RequestError> {
+        if request.count == 0 || request.count > COUNT_MAX {
+            return Err(RequestError::Count(request.count));
+        }
+        if request.slug.is_some() && request.count > 1 {
+            return Err(RequestError::SlugForMany(request.count));
+        }
+        alfred_model::user_data::check_setup(&request.setup)?;
+        for _ in 0..SLUG_ATTEMPTS {
+            match self.try_create(&request).await {
+                Err(RequestError::Store(StoreError::SlugTaken { slug })) => {
+                    if request.slug.is_some() {
+                        return Err(RequestError::SlugTaken(slug));
+                    }
+                }
+                result => return result,
+            }
+        }
+        Err(RequestError::NoSlug)
+    }
+
+    async fn try_create(&self, request: &CreateEnvironments) -> Result<Vec<Environment>, RequestError> {
+        let now = self.clock.now();
+        let mut slugs = std::collections::HashSet::new();
+        let mut new = NewEnvironments {
+            environments: Vec::new(),
+            events: Vec::new(),
+            idempotency: request.idempotency.clone().map(|(key, request_hash)| IdempotencyKey {
+                user: request.actor.clone(),
+                key,
+                request_hash,
+                at: now,
+            }),
+        };
+        for _ in 0..request.count {
+            let slug = match &request.slug {
+                Some(slug) => slug.clone(),
+                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug))
+                    .ok_or(RequestError::NoSlug)?,
+            };
+            slugs.insert(slug.clone());
+            let environment = self.new_environment(request, slug, now)?;
+            new.events.push(lifecycle::event(&environment, now, request.actor.as_str(), "asked for"));
+            new.environments.push(environment);
+        }
+        let environments = self.store.create_environments(new).await?;
+        self.poke();
+        Ok(environments)
+    }
+
+    fn new_environment(
+        &self,
+        request: &CreateEnvironments,
+        slug: Slug,
+        now: Timestamp,
+    ) -> Result<Environment, RequestError> {
+        Ok(Environment {
+            id: EnvironmentId::generate(now, &*self.random),
+            domain: self.settings.zone.environment(&slug)?,
+            slug,
+            status: Status::Provisioning,
+            step: Step::AssignVm,
+            wish: Wish::Present,
+            owner: request.owner.clone(),
+            vm_id: None,
+            address: None,
+            record_id: None,
+            setup: request.setup.clone(),
+            on_failure: request.on_failure,
+            attempts: 0,
+            step_since: now,
+            released_at: None,
+            wake_at: Some(now),
+            reason: None,
+            attention: false,
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        })
+    }
+
+    /// Takes the wish to delete an environment. The wish is never refused and never lost; asking twice is the same as
+    /// asking once.
+    pub async fn delete(&self, id: EnvironmentId, actor: &UserName) -> Result<Environment, RequestError> {
+        let environment = self.store.wish_absent(id, actor.as_str(), self.clock.now()).await?;
+        self.poke();
+        environment.ok_or_else(|| RequestError::NotFound(id.to_string()))
+    }
+
+    /// Tries again: after an error from the beginning, while waiting at once.
+    pub async fn retry(
+        &self,
+        id: EnvironmentId,
+        abandon_order: bool,
+        actor: &UserName,
+    ) -> Result<Environment, RequestError> {
+        let mut conflict = None;
+        for _ in 0..CONFLICT_ATTEMPTS {
+            match self.try_retry(id, abandon_order, actor).await {
+                Err(RequestError::Store(error @ StoreError::Conflict { .. })) => conflict = Some(error),
+                result => return result,
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Err(conflict.map_or_else(|| RequestError::NotFound(id.to_string()), RequestError::Store))
+    }
+
+    async fn try_retry(
+        &self,
+        id: EnvironmentId,
+        abandon_order: bool,
+        actor: &UserName,
+    ) -> Result<Environment, RequestError> {
+        let environment = self.store.environment(id).await?.ok_or_else(|| RequestError::NotFound(id.to_string()))?;
+        let query = IntentQuery { environment: Some(id), only_open: true, ..IntentQuery::default() };
+        let open_intents = self.store.intents(query).await?;
+        let situation = Situation { environment: &environment, vm: None, open_intents: &open_intents };
+        let (transition, event) = lifecycle::retry(&situation, abandon_order, actor.as_str(), self.clock.now())?;
+        let changes = Changes {
+            environments: vec![(transition.environment, Lease::Keep)],
+            intents: transition.intents,
+            events: vec![event],
+            ..Changes::default()
+        };
+        let written = self.store.commit(changes).await?;
+        self.poke();
+        let row = written.environments.into_iter().next();
+        row.map(|(environment, _)| environment).ok_or_else(|| RequestError::NotFound(id.to_string()))
+    }
+
+    /// Events that belong to an environment, oldest first.
+    pub async fn history(&self, id: EnvironmentId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.store.events(Some(id), after, limit).await
+    }
+}

@@ -1,0 +1,167 @@
+//! Starting and stopping: the loops, the lease, and what they share.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use alfred_model::policy::later;
+use alfred_store::{Claim, StoreError};
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::intents::CallHomeTokens;
+use crate::reader::InstanceReader;
+use crate::writer::RecordWriter;
+use crate::{Engine, Parts, Settings};
+
+/// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// After the store failed, the loops pause so long.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// At most so many rows are claimed at once.
+const CLAIM_MAX: usize = 256;
+
+impl Engine {
+    /// Puts the engine together; nothing runs before [`Engine::run`].
+    pub fn new(parts: Parts, settings: Settings) -> Arc<Self> {
+        let Parts { store, cloudflare, contabo, authority, reach, clock, random } = parts;
+        let writer = RecordWriter::new(Arc::clone(&cloudflare), settings.installation);
+        let reader = InstanceReader::new(Arc::clone(&contabo));
+        Arc::new(Self {
+            store,
+            cloudflare,
+            contabo,
+            authority,
+            reach,
+            clock,
+            random,
+            settings,
+            writer,
+            reader,
+            call_home_tokens: CallHomeTokens::default(),
+            due: Notify::new(),
+            vms_due: Notify::new(),
+            order_gate: Arc::default(),
+            renewed_at: std::sync::atomic::AtomicI64::new(i64::MIN),
+            progress: watch::Sender::new(0),
+        })
+    }
+
+    /// Reconciles until `stop` is cancelled; then what is being done is brought to its next resting point.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).renew_loop(stop));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn environment_loop(self: Arc<Self>, stop: CancellationToken) {
+        let mut running = JoinSet::new();
+        while !stop.is_cancelled() {
+            let room = self.settings.concurrency.saturating_sub(running.len()).min(CLAIM_MAX);
+            let mut full = room == 0;
+            if room > 0 {
+                match self.store.claim_environments(&self.claim(room)).await {
+                    Ok(claimed) => {
+                        full = claimed.len() == room;
+                        for one in claimed {
+                            running.spawn(Arc::clone(&self).drive(one));
+                        }
+                    }
+                    Err(error) => self.store_failed("claiming environments", &error, &stop).await,
+                }
+            }
+            self.rest(full, &mut running, &self.due, &stop).await;
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn vm_loop(self: Arc<Self>, stop: CancellationToken) {
+        let mut running = JoinSet::new();
+        while !stop.is_cancelled() {
+            let room = self.settings.concurrency.saturating_sub(running.len()).min(CLAIM_MAX);
+            let mut full = room == 0;
+            if room > 0 {
+                match self.store.claim_vms(&self.claim(room)).await {
+                    Ok(claimed) => {
+                        full = claimed.len() == room;
+                        for (vm, open_intents) in claimed {
+                            running.spawn(Arc::clone(&self).drive_vm(vm, open_intents));
+                        }
+                    }
+                    Err(error) => self.store_failed("claiming VMs", &error, &stop).await,
+                }
+            }
+            self.rest(full, &mut running, &self.vms_due, &stop).await;
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Waits until there may be something to claim. `full` says that there may be more right now.
+    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, stop: &CancellationToken) {
+        let busy = running.len() >= self.settings.concurrency;
+        if full && !busy {
+            tokio::task::yield_now().await;
+            while running.try_join_next().is_some() {}
+            return;
+        }
+        let wait = self.until_next_wake().await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = due.notified(), if !busy => {}
+            Some(_) = running.join_next(), if busy => {}
+            () = tokio::time::sleep(wait), if !busy => {}
+        }
+        while running.try_join_next().is_some() {}
+    }
+
+    async fn until_next_wake(&self) -> Duration {
+        let next = self.store.next_wake().await.ok().flatten();
+        let now = self.clock.now();
+        next.map_or(IDLE, |next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO))
+            .clamp(Duration::from_millis(2), IDLE)
+    }
+
+    async fn renew_loop(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.settings.lease / 4) => {}
+            }
+            let now = self.clock.now();
+            match self.store.renew_leases(&self.settings.worker, later(now, self.settings.lease)).await {
+                Ok(_) => self.renewed_at.store(now.as_microsecond(), Ordering::Release),
+                Err(error) => tracing::warn!(error = %error, "the leases could not be renewed"),
+            }
+        }
+    }
+
+    fn claim(&self, limit: usize) -> Claim {
+        let now = self.clock.now();
+        Claim { worker: self.settings.worker.clone(), now, until: later(now, self.settings.lease), limit }
+    }
+
+    /// Whether a row claimed at `claimed_at` is still ours. A process that stood still for longer than its lease must
+    /// not write at a provider any more: somebody else may have the row.
+    pub(crate) fn holds_lease(&self, claimed_at: Timestamp) -> bool {
+        let renewed = Timestamp::from_microsecond(self.renewed_at.load(Ordering::Acquire)).unwrap_or(claimed_at);
+        self.clock.now() < later(claimed_at.max(renewed), self.settings.lease)
+    }
+
+    async fn store_failed(&self, doing: &'static str, error: &StoreError, stop: &CancellationToken) {
+        tracing::error!(error = %error, doing, "the store failed");
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(STORE_PAUSE) => {}
+        }
+    }
+
+    pub(crate) fn moved(&self) {
+        self.progress.send_modify(|count| *count += 1);
+    }
+}

@@ -1,0 +1,26 @@
+//! What happened to an environment, in the words its owner reads.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{Status, Step};
+use crate::id::EnvironmentId;
+
+/// One line of an environment's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Grows with each event of this store; zero until stored.
+    pub sequence: i64,
+    /// Whose history.
+    pub environment_id: EnvironmentId,
+    /// When.
+    pub at: Timestamp,
+    /// The status afterwards.
+    pub status: Status,
+    /// The step that is next.
+    pub step: Step,
+    /// Who caused it: a user, or `alfred`.
+    pub actor: String,
+    /// What happened.
+    pub message: String,
+}

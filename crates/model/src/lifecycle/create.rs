@@ -1,0 +1,199 @@
+//! From a VM to an environment that works.
+
+use std::net::Ipv4Addr;
+
+use super::{Context, ServerSays, Situation, Transition, event, look_again, overdue, remove, try_again};
+use crate::environment::{Environment, Status, Step};
+use crate::event::Event;
+use crate::failure::{Disposition, Failure};
+use crate::id::RecordId;
+use crate::intent::{Intent, Outcome};
+use crate::pool::{self, Progress};
+use crate::vm::SeenInstance;
+
+/// How often a rename is tried: the name is a label for people and holds nobody up.
+const NAME_ATTEMPTS: u32 = 3;
+
+/// The row as it shall be once the store has given the environment a VM of the pool, and the event to add. VM and
+/// address are filled in by the store, in the same transaction.
+pub fn assigned(environment: &Environment, context: &Context<'_>) -> (Environment, Event) {
+    let transition = Transition::new(environment, context.now).step(Step::NameVm, context.now);
+    let event = event(&transition.environment, context.now, super::ACTOR, "VM taken from the pool");
+    (transition.environment, event)
+}
+
+/// The VM's display name was changed, or not.
+pub(super) fn named(
+    situation: &Situation<'_>,
+    intent: Option<&Intent>,
+    result: Result<(), Failure>,
+    context: &Context<'_>,
+) -> Transition {
+    let environment = situation.environment;
+    let next = if environment.setup.is_standard() { Step::ReachVm } else { Step::InstallVm };
+    match result {
+        Ok(()) => {
+            let mut transition = Transition::new(environment, context.now).step(next, context.now);
+            transition.vm = situation.vm.map(|vm| {
+                let mut vm = vm.clone();
+                vm.display_name = environment.vm_display_name();
+                vm.updated_at = context.now;
+                vm
+            });
+            transition.settle(intent, Outcome::Done, None, context.now)
+        }
+        Err(failure) if failure.disposition != Disposition::Definite && environment.attempts + 1 < NAME_ATTEMPTS => {
+            try_again(situation, intent, &failure, context)
+        }
+        Err(failure) => Transition::new(environment, context.now)
+            .step(next, context.now)
+            .settle(intent, Outcome::Rejected, Some(failure.words.clone()), context.now)
+            .tell(context.now, format!("the VM keeps its old display name: {}", failure.words)),
+    }
+}
+
+/// The provider accepted to install the VM anew, or not. Installing twice does no harm: nobody else has the VM.
+pub(super) fn install_accepted(
+    situation: &Situation<'_>,
+    intent: Option<&Intent>,
+    result: Result<(), Failure>,
+    context: &Context<'_>,
+) -> Transition {
+    match result {
+        Ok(()) => {
+            let mut transition = Transition::new(situation.environment, context.now).step(Step::AwaitVm, context.now);
+            transition.vm = situation.vm.map(|vm| {
+                let mut vm = vm.clone();
+                vm.install_seen = false;
+                vm.updated_at = context.now;
+                vm
+            });
+            transition
+                .settle(intent, Outcome::Done, None, context.now)
+                .tell(context.now, "VM is being installed with its owner's settings")
+        }
+        Err(failure) if failure.disposition == Disposition::Definite => {
+            let words = format!("the VM could not be installed: {}", failure.words);
+            remove::give_up(situation, intent, &words, context)
+        }
+        Err(failure) => try_again(situation, intent, &failure, context),
+    }
+}
+
+/// The VM at the provider.
+pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    let policy = context.policy;
+    let late = overdue(environment, policy.vm_deadline, context.now);
+    let Some(instance) = instance else {
+        return if late {
+            remove::give_up(situation, None, "the provider does not show the VM", context)
+        } else {
+            look_again(situation, policy.vm_interval, "the provider does not show the VM yet", context)
+        };
+    };
+    let vm = situation.vm.map(|vm| pool::observed(vm, instance, context.now));
+    let changed = situation.vm.zip(vm.as_ref()).is_some_and(|(old, new)| old != new);
+    let with_vm = |mut transition: Transition| {
+        transition.vm = if changed { vm.clone() } else { None };
+        transition
+    };
+    match pool::progress(instance) {
+        Progress::Dead(words) => with_vm(remove::give_up(situation, None, &words, context)),
+        Progress::Person(words) => {
+            let first = !environment.attention;
+            let mut transition = look_again(situation, policy.backoff_cap, &words, context);
+            transition.environment.attention = true;
+            with_vm(if first { transition.tell(context.now, words) } else { transition })
+        }
+        Progress::Wait(_) if late => {
+            let words = format!("the VM is still `{}`, longer than it may take", instance.status);
+            with_vm(remove::give_up(situation, None, &words, context))
+        }
+        Progress::Wait(words) => with_vm(look_again(situation, policy.vm_interval, words, context)),
+        Progress::Running => {
+            let old_system = vm
+                .as_ref()
+                .is_some_and(|vm| !vm.install_seen && !overdue(environment, policy.install_grace, context.now));
+            match instance.address {
+                Some(address) if !old_system => {
+                    let mut transition = Transition::new(environment, context.now).step(Step::ReachVm, context.now);
+                    transition.environment.address = Some(address);
+                    with_vm(transition.tell(context.now, format!("VM runs at {address}")))
+                }
+                _ => with_vm(look_again(situation, policy.vm_interval, "the VM has no address yet", context)),
+            }
+        }
+    }
+}
+
+/// Whether the VM accepted a connection.
+pub(super) fn reached(situation: &Situation<'_>, reached: bool, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    if reached {
+        return Transition::new(environment, context.now)
+            .step(Step::WriteRecord, context.now)
+            .tell(context.now, "VM accepts connections");
+    }
+    if overdue(environment, context.policy.reach_deadline, context.now) {
+        let words = "the VM runs but accepts no connection: see its console in the provider's panel, then retry";
+        return remove::give_up(situation, None, words, context);
+    }
+    look_again(situation, context.policy.reach_interval, "the VM does not accept connections yet", context)
+}
+
+/// The record was written, or not.
+pub(super) fn written(
+    situation: &Situation<'_>,
+    intent: Option<&Intent>,
+    result: Result<RecordId, Failure>,
+    context: &Context<'_>,
+) -> Transition {
+    match result {
+        Ok(record_id) => {
+            let mut transition =
+                Transition::new(situation.environment, context.now).step(Step::VerifyRecord, context.now);
+            let answer = format!("record {record_id}");
+            transition.environment.record_id = Some(record_id);
+            transition.settle(intent, Outcome::Done, Some(answer), context.now).tell(context.now, "DNS record written")
+        }
+        Err(failure) if failure.disposition == Disposition::Definite => {
+            let words = format!("the DNS record was refused: {}", failure.words);
+            remove::give_up(situation, intent, &words, context)
+        }
+        Err(failure) => try_again(situation, intent, &failure, context),
+    }
+}
+
+/// `active` means it works: every authoritative server answers with the address and nothing else (promise 7).
+pub(super) fn verified(situation: &Situation<'_>, says: &[ServerSays], context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    let Some(problem) =
+        environment.address.map_or(Some("it has no address".to_owned()), |address| first_wrong(says, address))
+    else {
+        let mut transition = Transition::new(environment, context.now).step(Step::Settled, context.now);
+        transition.environment.status = Status::Active;
+        transition.environment.wake_at = None;
+        let servers = says.len();
+        let plural = if servers == 1 { "" } else { "s" };
+        return transition
+            .tell(context.now, format!("{} answers at {servers} authoritative server{plural}", environment.domain));
+    };
+    if overdue(environment, context.policy.step_deadline, context.now) {
+        let words = format!("the name does not answer as written: {problem}");
+        return remove::give_up(situation, None, &words, context);
+    }
+    look_again(situation, context.policy.dns_interval, &problem, context)
+}
+
+fn first_wrong(says: &[ServerSays], address: Ipv4Addr) -> Option<String> {
+    if says.is_empty() {
+        return Some("no authoritative server is known".to_owned());
+    }
+    says.iter().find_map(|one| match &one.addresses {
+        Ok(addresses) if addresses[..] == [address] => None,
+        Ok(addresses) if addresses.is_empty() => Some(format!("{} does not have the name yet", one.server)),
+        Ok(addresses) => Some(format!("{} answers {addresses:?}, not {address}", one.server)),
+        Err(words) => Some(format!("{} gives no answer: {words}", one.server)),
+    })
+}

@@ -1,0 +1,92 @@
+//! How long things may take, how often they are looked at, and how failures are spaced.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::record::RECORD_TTL_SECONDS;
+
+/// The times that the decisions need. [`Policy::platform`] fits Contabo and Cloudflare, [`Policy::local`] the local
+/// cloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// First bound of the exponential backoff.
+    pub backoff_base: Duration,
+    /// Last bound of the exponential backoff.
+    pub backoff_cap: Duration,
+    /// How often a VM's status is read while it is being built or installed.
+    pub vm_interval: Duration,
+    /// How often a connection to a VM is tried.
+    pub reach_interval: Duration,
+    /// How often the authoritative servers are asked.
+    pub dns_interval: Duration,
+    /// How long an order of which nothing is known may stay out of the provider's audits before a person is called.
+    pub order_grace: Duration,
+    /// How long a VM may show `running` after a wipe was accepted before that means that the wipe is over.
+    pub install_grace: Duration,
+    /// How long a VM may take to have an address and run.
+    pub vm_deadline: Duration,
+    /// How long a running VM may take to accept a connection.
+    pub reach_deadline: Duration,
+    /// How long any other step of a creation may keep failing.
+    pub step_deadline: Duration,
+    /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4).
+    pub quarantine: Duration,
+    /// Whether a VM may be bought when the pool is empty.
+    pub may_order: bool,
+    /// Never own more VMs than this.
+    pub vm_limit: u32,
+}
+
+impl Policy {
+    /// For the real platforms: a VM comes up in 5 to 15 minutes, reads may lag behind writes.
+    pub const fn platform() -> Self {
+        Self {
+            backoff_base: Duration::from_secs(1),
+            backoff_cap: Duration::from_mins(1),
+            vm_interval: Duration::from_secs(10),
+            reach_interval: Duration::from_secs(5),
+            dns_interval: Duration::from_secs(2),
+            order_grace: Duration::from_mins(15),
+            install_grace: Duration::from_secs(90),
+            vm_deadline: Duration::from_hours(2),
+            reach_deadline: Duration::from_mins(30),
+            step_deadline: Duration::from_mins(30),
+            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            may_order: true,
+            vm_limit: 10,
+        }
+    }
+
+    /// For the local cloud, where everything takes seconds.
+    pub const fn local() -> Self {
+        Self {
+            backoff_base: Duration::from_millis(100),
+            backoff_cap: Duration::from_secs(5),
+            vm_interval: Duration::from_millis(200),
+            reach_interval: Duration::from_millis(100),
+            dns_interval: Duration::from_millis(100),
+            order_grace: Duration::from_secs(3),
+            install_grace: Duration::from_secs(1),
+            vm_deadline: Duration::from_mins(5),
+            reach_deadline: Duration::from_mins(2),
+            step_deadline: Duration::from_mins(2),
+            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            may_order: true,
+            vm_limit: 75,
+        }
+    }
+
+    /// How long to wait after the failed attempt number `attempt` (the first is 1): exponential with full jitter,
+    /// `unit` being a random number in `0.0..1.0`, and never less than the provider's own word.
+    pub fn backoff(&self, attempt: u32, after: Option<Duration>, unit: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(20);
+        let bound = self.backoff_base.saturating_mul(1 << doublings).min(self.backoff_cap);
+        bound.mul_f64(unit.clamp(0.0, 1.0)).max(after.unwrap_or_default())
+    }
+}
+
+/// `time` later by `wait`, or the end of time.
+pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait).ok().and_then(|wait| time.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+}

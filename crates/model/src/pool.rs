@@ -1,0 +1,350 @@
+//! What is done next for a VM that no environment has: wiped for the pool, or cancelled.
+//!
+//! ```text
+//! preparing: name ─ wipe ─ install ─ reach ─► ready
+//! retiring:  cancel ─ confirm_cancel ─► settled until the contract's end
+//! ```
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::failure::{Disposition, Failure};
+use crate::id::EnvironmentId;
+use crate::intent::{Intent, IntentKind, Outcome};
+use crate::lifecycle::Context;
+use crate::policy::later;
+use crate::vm::{InstanceStatus, SeenInstance, Vm, VmState, VmStep, pool_display_name};
+
+#[cfg(test)]
+mod tests;
+
+/// What an instance's status means to whoever waits for the VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Not there yet, for this reason.
+    Wait(&'static str),
+    /// Powered on with its system installed; not necessarily reachable.
+    Running,
+    /// It goes no further until a person acts.
+    Person(String),
+    /// It will never run.
+    Dead(String),
+}
+
+/// What an instance's status means. The match names every status, so that none falls through to "ready".
+pub fn progress(instance: &SeenInstance) -> Progress {
+    let id = instance.id;
+    match instance.status {
+        InstanceStatus::Running => Progress::Running,
+        InstanceStatus::Provisioning => Progress::Wait("the VM is being built"),
+        InstanceStatus::Installing => Progress::Wait("the VM is being installed"),
+        InstanceStatus::Stopped => Progress::Wait("the VM is stopped"),
+        InstanceStatus::Uninstalled => Progress::Wait("the VM has no operating system yet"),
+        InstanceStatus::Rescue => Progress::Wait("the VM is in its rescue system"),
+        InstanceStatus::ResetPassword => Progress::Wait("the VM's password is being reset"),
+        InstanceStatus::Unknown | InstanceStatus::Other => Progress::Wait("the provider does not know the VM's status"),
+        InstanceStatus::ManualProvisioning => Progress::Person(format!(
+            "VM {id} is being built by the provider's staff: this can take a day, nothing needs to be done"
+        )),
+        InstanceStatus::PendingPayment => Progress::Person(format!(
+            "VM {id} waits for payment: pay or cancel it under `Unpaid Orders` in the provider's panel"
+        )),
+        InstanceStatus::VerificationRequired => Progress::Person(format!(
+            "the provider wants to verify the account before VM {id} is built: see the e-mail to the account's holder"
+        )),
+        InstanceStatus::ProductNotAvailable => Progress::Dead(format!(
+            "the product of VM {id} is sold out in this region: choose another product or region"
+        )),
+        InstanceStatus::Error => Progress::Dead(format!(
+            "VM {id} failed at the provider: {}",
+            instance.error_message.as_deref().unwrap_or("no reason was given")
+        )),
+    }
+}
+
+/// The VM's row with what the provider shows of it.
+pub fn observed(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Vm {
+    let mut new = vm.clone();
+    new.address = instance.address.or(vm.address);
+    if !instance.product.is_empty() {
+        new.product.clone_from(&instance.product);
+    }
+    if !instance.region.is_empty() {
+        new.region.clone_from(&instance.region);
+    }
+    new.cancel_date = instance.cancel_date.or(vm.cancel_date);
+    new.install_seen |= instance.status != InstanceStatus::Running;
+    if new != *vm {
+        new.updated_at = now;
+    }
+    new
+}
+
+/// What is done next for a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VmAction {
+    /// Nothing.
+    Rest,
+    /// Give it the pool's display name under a new intent.
+    Name,
+    /// Install it anew under a new intent.
+    Wipe,
+    /// Read it at the provider.
+    Observe,
+    /// Try to connect to it.
+    Reach(Ipv4Addr),
+    /// Cancel it under a new intent.
+    Cancel,
+}
+
+impl VmAction {
+    /// The intent that must be written before this action, if it writes at the provider.
+    pub fn intent_kind(&self) -> Option<IntentKind> {
+        match self {
+            Self::Name => Some(IntentKind::NameVm),
+            Self::Wipe => Some(IntentKind::InstallVm),
+            Self::Cancel => Some(IntentKind::CancelVm),
+            Self::Rest | Self::Observe | Self::Reach(_) => None,
+        }
+    }
+}
+
+/// What came of a [`VmAction`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VmReport {
+    /// Nothing had to be done.
+    Nothing,
+    /// What came of renaming, of asking for the installation, or of cancelling.
+    Wrote(Result<(), Failure>),
+    /// The VM at the provider; nothing, if it is not shown.
+    Seen(Option<SeenInstance>),
+    /// The provider could not be read.
+    ReadFailed(Failure),
+    /// Whether the VM accepted a connection.
+    Reached(bool),
+}
+
+/// The rows as they shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VmTransition {
+    /// The VM. It is driven on at once where `wake_at` has come.
+    pub vm: Vm,
+    /// The intent that this settles.
+    pub intent: Option<Intent>,
+    /// The environment that waits for this VM, where it has something new to see.
+    pub wake: Option<EnvironmentId>,
+}
+
+/// What is done next for a VM.
+pub fn next(vm: &Vm) -> VmAction {
+    match (vm.state, vm.step, vm.address) {
+        (VmState::Preparing, VmStep::Name, _) => VmAction::Name,
+        (VmState::Preparing, VmStep::Wipe, _) => VmAction::Wipe,
+        (VmState::Preparing, VmStep::Reach, Some(address)) => VmAction::Reach(address),
+        (VmState::Retiring, VmStep::Cancel, _) => VmAction::Cancel,
+        (VmState::Preparing, VmStep::Install | VmStep::Reach, _) | (VmState::Retiring, VmStep::ConfirmCancel, _) => {
+            VmAction::Observe
+        }
+        _ => VmAction::Rest,
+    }
+}
+
+/// The rows as they shall be after an action.
+pub fn advance(vm: &Vm, intent: Option<&Intent>, report: VmReport, context: &Context<'_>) -> VmTransition {
+    match report {
+        VmReport::Nothing => {
+            let mut transition = VmTransition::new(vm, context.now);
+            transition.vm.wake_at = None;
+            transition
+        }
+        VmReport::Wrote(result) => wrote(vm, intent, result.err().as_ref(), context),
+        VmReport::ReadFailed(failure) => try_again(vm, None, &failure, context),
+        VmReport::Seen(instance) => seen(vm, instance.as_ref(), context),
+        VmReport::Reached(reached) => self::reached(vm, reached, context),
+    }
+}
+
+impl VmTransition {
+    fn new(vm: &Vm, now: Timestamp) -> Self {
+        let mut vm = vm.clone();
+        vm.updated_at = now;
+        vm.wake_at = Some(now);
+        Self { vm, intent: None, wake: None }
+    }
+
+    fn step(mut self, step: VmStep, now: Timestamp) -> Self {
+        self.vm.step = step;
+        self.vm.step_since = now;
+        self.vm.attempts = 0;
+        self.vm.reason = None;
+        self.vm.attention = false;
+        self
+    }
+
+    fn wait(mut self, now: Timestamp, wait: Duration, reason: impl Into<String>) -> Self {
+        self.vm.wake_at = Some(later(now, wait));
+        self.vm.reason = Some(reason.into());
+        self
+    }
+
+    fn settle(mut self, intent: Option<&Intent>, outcome: Outcome, answer: Option<String>, now: Timestamp) -> Self {
+        self.intent = intent.map(|intent| {
+            let mut intent = intent.clone();
+            intent.outcome = outcome;
+            intent.answer = answer;
+            intent.settled_at = (!outcome.is_open()).then_some(now);
+            intent
+        });
+        self
+    }
+}
+
+fn wrote(vm: &Vm, intent: Option<&Intent>, failure: Option<&Failure>, context: &Context<'_>) -> VmTransition {
+    let now = context.now;
+    if let Some(failure) = failure {
+        let label_only = vm.step == VmStep::Name && (failure.disposition == Disposition::Definite || vm.attempts >= 2);
+        if !label_only {
+            return try_again(vm, intent, failure, context);
+        }
+    }
+    let (outcome, answer) = match failure {
+        None => (Outcome::Done, None),
+        Some(failure) => (Outcome::Rejected, Some(failure.words.clone())),
+    };
+    let mut transition = VmTransition::new(vm, now);
+    transition = match vm.step {
+        VmStep::Name => {
+            if failure.is_none() {
+                transition.vm.display_name = pool_display_name(vm.id);
+            }
+            transition.step(VmStep::Wipe, now)
+        }
+        VmStep::Wipe => {
+            transition.vm.install_seen = false;
+            transition.step(VmStep::Install, now)
+        }
+        VmStep::Cancel => transition.step(VmStep::ConfirmCancel, now),
+        VmStep::Install | VmStep::Reach | VmStep::ConfirmCancel | VmStep::Settled => transition,
+    };
+    transition.settle(intent, outcome, answer, now)
+}
+
+/// A VM is never given up: it is paid for. What fails is tried again for ever, and shown to a person when it is
+/// refused or takes too long.
+fn try_again(vm: &Vm, intent: Option<&Intent>, failure: &Failure, context: &Context<'_>) -> VmTransition {
+    let mut transition = VmTransition::new(vm, context.now);
+    transition.vm.attempts = vm.attempts.saturating_add(1);
+    let after = match failure.disposition {
+        Disposition::Wait { after } => after,
+        Disposition::Definite => Some(context.policy.backoff_cap),
+        Disposition::Unknown => None,
+    };
+    transition.vm.attention = failure.disposition == Disposition::Definite
+        || context.now >= later(vm.step_since, context.policy.step_deadline);
+    let wait = context.policy.backoff(transition.vm.attempts, after, context.unit);
+    // Naming, wiping and cancelling may be repeated: the intent stays open until one attempt is answered.
+    let outcome = if failure.disposition == Disposition::Unknown { Outcome::Unknown } else { Outcome::Open };
+    transition.settle(intent, outcome, Some(failure.words.clone()), context.now).wait(
+        context.now,
+        wait,
+        failure.words.clone(),
+    )
+}
+
+fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTransition {
+    let now = context.now;
+    let policy = context.policy;
+    let Some(instance) = instance else {
+        let mut transition = VmTransition::new(vm, now);
+        transition.vm.attention = now >= later(vm.step_since, policy.vm_deadline);
+        return transition.wait(now, policy.vm_interval, "the provider does not show the VM");
+    };
+    let transition = VmTransition::new(&observed(vm, instance, now), now);
+    if vm.step == VmStep::ConfirmCancel {
+        return confirm_cancel(transition, context);
+    }
+    match progress(instance) {
+        Progress::Running => {
+            let over = transition.vm.install_seen || now >= later(vm.step_since, policy.install_grace);
+            if over && transition.vm.address.is_some() {
+                transition.step(VmStep::Reach, now)
+            } else {
+                transition.wait(now, policy.vm_interval, "waiting for the installation")
+            }
+        }
+        Progress::Wait(_) if now >= later(vm.step_since, policy.vm_deadline) => wipe_again(transition, now),
+        Progress::Wait(words) => transition.wait(now, policy.vm_interval, words),
+        Progress::Person(words) | Progress::Dead(words) => {
+            let mut transition = transition.wait(now, policy.backoff_cap, words);
+            transition.vm.attention = true;
+            transition
+        }
+    }
+}
+
+fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTransition {
+    if transition.vm.cancel_date.is_none() {
+        let wait = context.policy.vm_interval;
+        return transition.wait(context.now, wait, "waiting for the provider to show the end date");
+    }
+    transition = transition.step(VmStep::Settled, context.now);
+    transition.vm.wake_at = None;
+    transition.wake = transition.vm.released_by.take();
+    transition
+}
+
+fn reached(vm: &Vm, reached: bool, context: &Context<'_>) -> VmTransition {
+    let now = context.now;
+    let transition = VmTransition::new(vm, now);
+    if !reached {
+        return if now >= later(vm.step_since, context.policy.reach_deadline) {
+            wipe_again(transition, now)
+        } else {
+            transition.wait(now, context.policy.reach_interval, "waiting for the VM to accept connections")
+        };
+    }
+    let mut transition = transition.step(VmStep::Settled, now);
+    transition.vm.state = VmState::Ready;
+    transition.vm.wiped_at = Some(now);
+    transition.vm.assignable_at = Some(vm.assignable_at.map_or(now, |time| time.max(now)));
+    transition.vm.wake_at = None;
+    transition.wake = transition.vm.released_by.take();
+    transition
+}
+
+fn wipe_again(transition: VmTransition, now: Timestamp) -> VmTransition {
+    let mut transition = transition.step(VmStep::Wipe, now);
+    transition.vm.attention = true;
+    transition.vm.reason = Some("the installation took too long and is begun anew".to_owned());
+    transition
+}
+
+/// A VM found at the provider that no row knows, taken into the pool by way of a wipe.
+pub fn adopted(instance: &SeenInstance, bought_for: Option<EnvironmentId>, now: Timestamp) -> Vm {
+    Vm {
+        id: instance.id,
+        display_name: instance.display_name.clone(),
+        product: instance.product.clone(),
+        region: instance.region.clone(),
+        address: instance.address,
+        state: VmState::Preparing,
+        step: VmStep::Name,
+        environment_id: None,
+        bought_for,
+        released_by: None,
+        assignable_at: None,
+        wiped_at: None,
+        install_seen: false,
+        cancel_date: instance.cancel_date,
+        attempts: 0,
+        step_since: now,
+        wake_at: Some(now),
+        reason: None,
+        attention: false,
+        created_at: now,
+        updated_at: now,
+        version: 0,
+    }
+}

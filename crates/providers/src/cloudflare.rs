@@ -1,0 +1,293 @@
+//! The client of Cloudflare's DNS API, version 4 (<https://developers.cloudflare.com/api/resources/dns/>).
+//!
+//! It speaks for one token about one zone. It must not know which records are wanted; it only tells ours from others'
+//! by the mark they carry ([`Record::mark`]).
+
+mod answer;
+mod batch;
+mod filter;
+mod record;
+mod token;
+mod zone;
+
+use std::sync::Arc;
+
+use alfred_model::id::{RecordId, ZoneId};
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::budget::{Budget, Priority};
+use crate::call::{BaseUrl, Call, Wire, bearer};
+use crate::counts::CallCounts;
+use crate::error::{Blame, Effect, Provider, ProviderError, describe_body};
+use crate::secret::{ApiToken, Redactor};
+use crate::transport::{LIST_ANSWER_LIMIT, Transport};
+use answer::{Envelope, refusal};
+
+pub use batch::{Batch, BatchResult};
+pub use filter::RecordFilter;
+pub use record::{NewRecord, Record, RecordPatch, same_name};
+pub use token::{MayEdit, TokenStatus};
+pub use zone::{Usage, Zone};
+
+/// Where the API is.
+pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
+
+/// Most records on one page (Cloudflare's OpenAPI document, `dns-records_per_page`). One page is one moment: records
+/// that others delete meanwhile cannot push ours between two pages.
+pub const PER_PAGE_MAX: u32 = 5_000_000;
+
+/// Most pages that are read of one list, so that a list without an end ends.
+const PAGES_MAX: u32 = 10_000;
+
+const RECORDS: &str = "GET /zones/{zone}/dns_records";
+
+/// Which account and zone a client speaks about.
+#[derive(Debug, Clone)]
+pub struct CloudflareOptions {
+    /// Where the API is; see [`DEFAULT_BASE`].
+    pub base: BaseUrl,
+    /// The token; `DNS Write` on the zone is enough for all but finding a zone by its name.
+    pub token: ApiToken,
+    /// The zone.
+    pub zone: ZoneId,
+    /// The account, where the token belongs to the account and not to a user.
+    pub account: Option<String>,
+}
+
+/// The client. Clones share the budget and the counts.
+#[derive(Clone)]
+pub struct Cloudflare {
+    wire: Wire,
+    options: Arc<CloudflareOptions>,
+    budget: Arc<Budget>,
+    redactor: Arc<Redactor>,
+    reads_as: Priority,
+}
+
+impl std::fmt::Debug for Cloudflare {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cloudflare").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Cloudflare {
+    /// A client. `budget` must be the one of this token.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        options: CloudflareOptions,
+        budget: Arc<Budget>,
+        counts: CallCounts,
+    ) -> Self {
+        let redactor = Arc::new(Redactor::new([options.token.expose()]));
+        let wire = Wire { provider: Provider::Cloudflare.label(), transport, counts };
+        Self { wire, options: Arc::new(options), budget, redactor, reads_as: Priority::Read }
+    }
+
+    /// The same client, with its reads waiting behind all other calls.
+    #[must_use]
+    pub fn for_audit(&self) -> Self {
+        Self { reads_as: Priority::Audit, ..self.clone() }
+    }
+
+    /// The zone this client speaks about.
+    pub fn zone_id(&self) -> &ZoneId {
+        &self.options.zone
+    }
+
+    /// The records that pass `filter`, `per_page` at a time, each once. Fails rather than leave one out: a list that
+    /// ends before its own total is no list.
+    pub async fn records(&self, filter: &RecordFilter, per_page: u32) -> Result<Vec<Record>, ProviderError> {
+        let per_page = per_page.clamp(1, PER_PAGE_MAX);
+        let mut records = Vec::new();
+        let mut known = std::collections::HashSet::new();
+        let mut seen = 0;
+        for page in 1..=PAGES_MAX {
+            let call = self.list_call(filter, page, per_page);
+            let Page { items, total }: Page<Record> = self.page(&call).await?;
+            let count = items.len();
+            seen += u64::try_from(count).unwrap_or(u64::MAX);
+            records.extend(items.into_iter().filter(|record| known.insert(record.id.clone())));
+            match total {
+                Some(total) if seen >= total => return Ok(records),
+                Some(total) if count == 0 => {
+                    let why = format!("the list ended after {seen} of {total} records");
+                    return Err(self.blame(&call).unreadable(200, &why));
+                }
+                None if count < usize::try_from(per_page).unwrap_or(usize::MAX) => return Ok(records),
+                _ => {}
+            }
+        }
+        let call = self.list_call(filter, PAGES_MAX, per_page);
+        Err(self.blame(&call).unreadable(200, &format!("the list has more than {PAGES_MAX} pages")))
+    }
+
+    /// One record, or none if there is no such record.
+    pub async fn record(&self, id: &RecordId) -> Result<Option<Record>, ProviderError> {
+        let call = self.one(Effect::Read, Method::GET, "GET /zones/{zone}/dns_records/{record}", id, "read record");
+        match self.result(&call).await {
+            Ok(record) => Ok(Some(record)),
+            Err(error) if error.kind == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a record.
+    pub async fn create(&self, record: &NewRecord) -> Result<Record, ProviderError> {
+        self.result(&self.create_call(record)).await
+    }
+
+    /// Replaces a record; what `record` does not say goes back to its default.
+    pub async fn put(&self, id: &RecordId, record: &NewRecord) -> Result<Record, ProviderError> {
+        let route = "PUT /zones/{zone}/dns_records/{record}";
+        self.result(&self.one(Effect::Write, Method::PUT, route, id, "replace record").json(record)).await
+    }
+
+    /// Changes parts of a record; what `patch` does not say stays.
+    pub async fn patch(&self, patch: &RecordPatch) -> Result<Record, ProviderError> {
+        let route = "PATCH /zones/{zone}/dns_records/{record}";
+        let call = self.one(Effect::Write, Method::PATCH, route, &patch.id, "change record");
+        self.result(&call.json(&patch.changes())).await
+    }
+
+    /// Deletes a record. That it is gone already comes as [`crate::ErrorKind::NotFound`].
+    pub async fn delete(&self, id: &RecordId) -> Result<(), ProviderError> {
+        let _: Deleted = self.result(&self.delete_call(id)).await?;
+        Ok(())
+    }
+
+    /// Makes all changes of `batch` or none. An empty batch is no call.
+    pub async fn batch(&self, batch: &Batch) -> Result<BatchResult, ProviderError> {
+        if batch.is_empty() {
+            return Ok(BatchResult::default());
+        }
+        let call = self.batch_call(batch);
+        let done: BatchResult = self.result(&call).await?;
+        match done.missing(batch) {
+            None => Ok(done),
+            Some(why) => Err(self.blame(&call).unreadable(200, &why)),
+        }
+    }
+
+    fn list_call(&self, filter: &RecordFilter, page: u32, per_page: u32) -> Call {
+        let zone = &self.options.zone;
+        Call::new(
+            Effect::Read,
+            Method::GET,
+            RECORDS,
+            format!("/zones/{zone}/dns_records"),
+            "list records",
+            filter.words(),
+        )
+        .query(filter.query())
+        .query([("page", Some(page.to_string())), ("per_page", Some(per_page.to_string()))])
+        .answer_limit(LIST_ANSWER_LIMIT)
+    }
+
+    fn create_call(&self, record: &NewRecord) -> Call {
+        let target = format!("/zones/{}/dns_records", self.options.zone);
+        let subject = format!("`{}`", record.name);
+        let route = "POST /zones/{zone}/dns_records";
+        Call::new(Effect::Write, Method::POST, route, target, "create record", subject).json(record)
+    }
+
+    fn delete_call(&self, id: &RecordId) -> Call {
+        self.one(Effect::Write, Method::DELETE, "DELETE /zones/{zone}/dns_records/{record}", id, "delete record")
+    }
+
+    fn batch_call(&self, batch: &Batch) -> Call {
+        let target = format!("/zones/{}/dns_records/batch", self.options.zone);
+        let route = "POST /zones/{zone}/dns_records/batch";
+        Call::new(Effect::Write, Method::POST, route, target, "change records", batch.words()).json(batch)
+    }
+
+    fn one(&self, effect: Effect, method: Method, route: &'static str, id: &RecordId, operation: &'static str) -> Call {
+        let target = format!("/zones/{}/dns_records/{id}", self.options.zone);
+        Call::new(effect, method, route, target, operation, format!("`{id}`"))
+    }
+
+    fn blame<'a>(&'a self, call: &'a Call) -> Blame<'a> {
+        Blame { provider: Provider::Cloudflare, call, redactor: &self.redactor }
+    }
+
+    /// Deletes go first, and so does a batch that has any; then other writes; then reads.
+    fn priority(&self, call: &Call) -> Priority {
+        let deletes_in_batch = || call.route.ends_with("/batch") && call.body.as_deref().is_some_and(batch::deletes);
+        match call.effect {
+            Effect::Read => self.reads_as,
+            Effect::Write | Effect::Order if call.method == Method::DELETE || deletes_in_batch() => Priority::Deletion,
+            Effect::Write | Effect::Order => Priority::NewName,
+        }
+    }
+
+    async fn result<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ProviderError> {
+        let (status, envelope): (u16, Envelope<T>) = self.ask(call).await?;
+        envelope.result.ok_or_else(|| self.blame(call).unreadable(status, "it has no result"))
+    }
+
+    async fn page<T: DeserializeOwned>(&self, call: &Call) -> Result<Page<T>, ProviderError> {
+        let (status, envelope): (u16, Envelope<Vec<T>>) = self.ask(call).await?;
+        let total = envelope.result_info.and_then(|info| info.total_count).and_then(|total| u64::try_from(total).ok());
+        let items = envelope.result.ok_or_else(|| self.blame(call).unreadable(status, "it has no list"))?;
+        Ok(Page { items, total })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<(u16, Envelope<T>), ProviderError> {
+        let answer = self.send(call).await?;
+        let status = answer.status().as_u16();
+        if !answer.status().is_success() {
+            return Err(self.refused(call, &answer));
+        }
+        match serde_json::from_slice::<Envelope<T>>(answer.body()) {
+            Ok(envelope) if envelope.success => Ok((status, envelope)),
+            Ok(_) => Err(self.refused(call, &answer)),
+            Err(error) if serde_json::from_slice::<Failed>(answer.body()).is_ok_and(|failed| !failed.success) => {
+                tracing::debug!(%error, "a failure has an unexpected result");
+                Err(self.refused(call, &answer))
+            }
+            Err(error) => {
+                let why = format!("{error}, in {}", describe_body(answer.body()));
+                Err(self.blame(call).unreadable(status, &why))
+            }
+        }
+    }
+
+    async fn send(&self, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
+        let token = bearer(self.options.token.expose()).ok_or_else(|| {
+            self.blame(call).unbuildable("the token in `CLOUDFLARE_API_TOKEN` cannot stand in a header")
+        })?;
+        let request = call
+            .request(&self.options.base, [(http::header::AUTHORIZATION, token)])
+            .map_err(|error| self.blame(call).unbuildable(&error.to_string()))?;
+        let permit = self.budget.acquire(self.priority(call)).await;
+        let answer = self.wire.send(call.route, request).await.map_err(|error| self.blame(call).transport(&error))?;
+        permit.answered(&answer);
+        Ok(answer)
+    }
+
+    fn refused(&self, call: &Call, answer: &http::Response<Bytes>) -> ProviderError {
+        let refusal = refusal(answer);
+        let verdict = answer::judge(call.effect, &refusal, answer, self.budget.now());
+        self.blame(call).refused(refusal, verdict.kind, verdict.hint, verdict.disposition)
+    }
+}
+
+struct Page<T> {
+    items: Vec<T>,
+    total: Option<u64>,
+}
+
+/// What the answer to a deletion says; its id is ours and not needed again.
+#[derive(Deserialize)]
+struct Deleted {}
+
+/// An answer of which only the verdict can be read.
+#[derive(Deserialize)]
+struct Failed {
+    success: bool,
+}
+
+#[cfg(test)]
+mod tests;

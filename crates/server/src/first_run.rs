@@ -1,0 +1,52 @@
+//! The first administrator of a new installation.
+
+use alfred_model::id::TokenId;
+use alfred_model::seam::{Clock, Random};
+use alfred_model::user::{AccessToken, Role, User, UserName};
+use alfred_store::{Store, StoreError};
+use secrecy::SecretString;
+
+use crate::auth::secret;
+
+/// The name of the first user.
+const FIRST_USER: &str = "admin";
+
+/// Makes the user `admin` with an administrator's token, if there is no user yet, and answers the token's secret: it
+/// is nowhere else, and is not told again. Nothing, if there are users.
+///
+/// If an earlier first run ended between the user and the token, the token is made now; otherwise nobody could ever
+/// get in.
+pub async fn first_run(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Option<SecretString>, StoreError> {
+    let name: UserName = FIRST_USER.parse().expect("`admin` is five letters");
+    let users = store.users().await?;
+    match users.as_slice() {
+        [] => {
+            let user = User { name: name.clone(), role: Role::Administrator, created_at: clock.now() };
+            match store.create_user(&user).await {
+                Ok(()) => {}
+                // Another replica was first and tells the secret.
+                Err(StoreError::UserExists { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        [only] if only.name == name && store.tokens().await?.is_empty() => {}
+        _ => return Ok(None),
+    }
+    let (secret, hash) = secret::mint(random);
+    let now = clock.now();
+    let token = AccessToken {
+        id: TokenId::generate(now, random),
+        user: name,
+        label: "first run".to_owned(),
+        hash,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    store.create_token(&token).await?;
+    Ok(Some(secret))
+}

@@ -1,0 +1,152 @@
+//! The kinds of refusals: one table, so that status, word and advice cannot drift apart.
+
+use axum::http::StatusCode;
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $status:ident, $word:literal, $title:literal, $hint:literal;)+) => {
+        /// A kind of refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Code {
+            $($(#[$meta])* $name,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The HTTP status it is answered with.
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// The word that programs compare; it never changes.
+            pub(crate) const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// The same in a few words for people.
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// What to do about it, where nothing better is known.
+            pub(crate) const fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request is not understood, in no way that another code names.
+    BadRequest = BAD_REQUEST, "bad_request", "the request cannot be understood",
+        "compare the request with `/openapi.json`";
+    /// The body is no JSON, or not of the expected form.
+    BadJson = BAD_REQUEST, "bad_json", "the body is not what was expected",
+        "compare the body with the schema in `/openapi.json`";
+    /// A part of the path or the query is not of the expected form.
+    BadParameter = BAD_REQUEST, "bad_parameter", "a parameter is not what was expected",
+        "compare the parameters with `/openapi.json`";
+    /// The idempotency key is not of the expected form.
+    BadIdempotencyKey = BAD_REQUEST, "bad_idempotency_key", "the idempotency key cannot be used",
+        "send one `Idempotency-Key` of 1 to 255 visible ASCII characters, such as a UUID";
+    /// No token, or none that is valid.
+    Unauthorized = UNAUTHORIZED, "unauthorized", "a valid access token is needed",
+        "send `Authorization: Bearer TOKEN`; an administrator makes tokens with `alfred token`";
+    /// The token is valid, but its user may not do this.
+    AdministratorOnly = FORBIDDEN, "administrator_only", "only an administrator may do this",
+        "ask an administrator, or use an administrator's token";
+    /// There is nothing at this path.
+    NotFound = NOT_FOUND, "not_found", "there is nothing at this path",
+        "`/openapi.json` lists every path";
+    /// The caller has no such environment.
+    EnvironmentNotFound = NOT_FOUND, "environment_not_found", "there is no such environment",
+        "`GET /v1/environments` lists yours";
+    /// The caller has no such token.
+    TokenNotFound = NOT_FOUND, "token_not_found", "there is no such token",
+        "`GET /v1/tokens` lists yours";
+    /// The path knows other methods.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",
+        "the `allow` header lists the methods that it takes";
+    /// The client took too long to send its request.
+    RequestTooSlow = REQUEST_TIMEOUT, "request_too_slow", "the request took too long to arrive",
+        "send the whole body without pausing";
+    /// Another environment has the slug.
+    SlugTaken = CONFLICT, "slug_taken", "the slug is taken",
+        "choose another slug, or leave it out to get a generated one";
+    /// The idempotency key was used for another request.
+    KeyReused = CONFLICT, "key_reused", "the idempotency key belongs to another request",
+        "use a new key for a new request, and the same body with the same key";
+    /// This environment cannot be retried now.
+    RetryRefused = CONFLICT, "retry_refused", "the environment cannot be retried now",
+        "look at its status and reason with `GET /v1/environments/SLUG`";
+    /// Something changed the row at the same time.
+    Conflict = CONFLICT, "conflict", "something else changed it at the same time",
+        "read it again and repeat the request";
+    /// There is a user of this name.
+    UserExists = CONFLICT, "user_exists", "there is a user of this name",
+        "choose another name, or make a token for the one that exists";
+    /// The body is larger than the path takes.
+    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "the body is too large",
+        "send at most 1 MiB";
+    /// The body is not said to be JSON.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be JSON",
+        "send `content-type: application/json`";
+    /// The slug is none.
+    BadSlug = UNPROCESSABLE_ENTITY, "bad_slug", "the slug cannot be used",
+        "use 1 to 50 of a-z, 0-9 and `-`, such as `brave-tiger`, or leave it out";
+    /// What is wanted on the VM cannot be done.
+    BadSetup = UNPROCESSABLE_ENTITY, "bad_setup", "the setup of the VM cannot be used",
+        "correct the key, time zone or script that the detail names";
+    /// None or too many environments, or a slug for many.
+    BadCount = UNPROCESSABLE_ENTITY, "bad_count", "the count cannot be used",
+        "ask for 1 to 1000 at once, and choose a slug only for one";
+    /// A user name is none.
+    BadUserName = UNPROCESSABLE_ENTITY, "bad_user_name", "the user name cannot be used",
+        "use 1 to 64 of a-z, 0-9, `.`, `_`, `@` and `-`, beginning with a letter or digit";
+    /// There is no user of this name.
+    UnknownUser = UNPROCESSABLE_ENTITY, "unknown_user", "there is no user of this name",
+        "`POST /v1/users` makes one, `GET /v1/users` lists them";
+    /// The label or the lifetime of a token cannot be used.
+    BadToken = UNPROCESSABLE_ENTITY, "bad_token", "the token cannot be made like this",
+        "give a label of at most 100 characters and an expiry in the future, or none";
+    /// Something inside failed.
+    Internal = INTERNAL_SERVER_ERROR, "internal", "the server failed",
+        "try again; if it stays, tell an administrator the `instance` of this answer";
+    /// The store does not answer.
+    StoreUnavailable = SERVICE_UNAVAILABLE, "store_unavailable", "the database does not answer",
+        "try again in a few seconds; an administrator finds the cause in the server's log";
+    /// Start-up is not over, or the server is about to stop.
+    NotReady = SERVICE_UNAVAILABLE, "not_ready", "the server is not ready",
+        "try again in a few seconds";
+    /// The answer took too long.
+    AnswerTooSlow = SERVICE_UNAVAILABLE, "answer_too_slow", "the answer took too long",
+        "find out with a read whether the request was carried out before repeating it without an idempotency key";
+    /// No free slug was found.
+    NoSlug = SERVICE_UNAVAILABLE, "no_slug", "no free slug was found",
+        "try again, or choose a slug";
+    /// Too many listen to events.
+    TooManyStreams = SERVICE_UNAVAILABLE, "too_many_streams", "too many event streams are open",
+        "close streams that are not needed, or poll `GET /v1/environments/SLUG/events`";
+    /// The audit could not be carried out.
+    AuditFailed = SERVICE_UNAVAILABLE, "audit_failed", "the audit could not be carried out",
+        "see that both providers can be reached with `alfred doctor`, then try again";
+}
+
+impl Code {
+    /// The code for a refusal that no route of ours made, such as the router's own.
+    pub(crate) fn for_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthorized,
+            StatusCode::FORBIDDEN => Self::AdministratorOnly,
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::REQUEST_TIMEOUT => Self::RequestTooSlow,
+            StatusCode::CONFLICT => Self::Conflict,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            status if status.is_client_error() => Self::BadRequest,
+            _ => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which refusal an error of the inner crates becomes.
+
+use std::error::Error;
+
+use alfred_engine::RequestError;
+use alfred_store::StoreError;
+
+use super::{Code, Problem};
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let words = error.to_string();
+        match error {
+            StoreError::Conflict { .. } => Self::new(Code::Conflict, words),
+            StoreError::SlugTaken { .. } => Self::new(Code::SlugTaken, words),
+            StoreError::KeyReused => Self::new(Code::KeyReused, words),
+            StoreError::UserExists { .. } => Self::new(Code::UserExists, words),
+            // A driver's error is most often a lost connection, and trying again is right for the others too.
+            StoreError::Locked | StoreError::Full | StoreError::Open { .. } | StoreError::Database { .. } => {
+                Self::new(Code::StoreUnavailable, "the database does not answer").because(with_sources(&error))
+            }
+            StoreError::Address { .. } | StoreError::Newer { .. } | StoreError::Damaged { .. } => {
+                Self::internal(with_sources(&error))
+            }
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        let words = error.to_string();
+        match error {
+            RequestError::SlugTaken(_) => Self::new(Code::SlugTaken, words),
+            RequestError::SlugForMany(_) | RequestError::Count(_) => Self::new(Code::BadCount, words),
+            RequestError::NoSlug => Self::new(Code::NoSlug, words),
+            RequestError::Setup(_) => Self::new(Code::BadSetup, words),
+            RequestError::Domain(_) => Self::new(Code::BadSlug, words),
+            RequestError::NotFound(_) => Self::new(Code::EnvironmentNotFound, words),
+            RequestError::Retry(_) => Self::new(Code::RetryRefused, words),
+            RequestError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// An error with all its sources in one line.
+pub(super) fn with_sources(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        source = error.source();
+    }
+    line
+}

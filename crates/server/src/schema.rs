@@ -1,0 +1,58 @@
+//! Parts of the OpenAPI document for types of other crates, which do not know of it.
+
+use alfred_model::environment::{OnFailure, Status, Step};
+use alfred_model::intent::{IntentKind, Outcome};
+use alfred_model::user::Role;
+use alfred_model::vm::{VmState, VmStep};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+use crate::problem::Code;
+
+fn words<'a>(words: impl Iterator<Item = &'a str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// The statuses of an environment.
+pub(crate) fn status() -> Object {
+    words(Status::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The steps of an environment.
+pub(crate) fn step() -> Object {
+    words(Step::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What becomes of a VM after a failure.
+pub(crate) fn on_failure() -> Object {
+    words(OnFailure::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The roles of users.
+pub(crate) fn role() -> Object {
+    words(Role::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The states of a VM.
+pub(crate) fn vm_state() -> Object {
+    words(VmState::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The steps of a VM.
+pub(crate) fn vm_step() -> Object {
+    words(VmStep::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The kinds of intents.
+pub(crate) fn intent_kind() -> Object {
+    words(IntentKind::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What came of an intent.
+pub(crate) fn outcome() -> Object {
+    words(Outcome::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The codes of refusals.
+pub(crate) fn problem_code() -> Object {
+    words(Code::ALL.iter().map(|code| code.word()))
+}

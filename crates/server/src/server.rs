@@ -1,0 +1,81 @@
+//! The list of routes and the layers around them.
+
+use std::sync::Arc;
+
+use alfred_engine::Engine;
+use axum::body::Bytes;
+use axum::http::Uri;
+use axum::{Extension, Router, middleware};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, Shared};
+use crate::auth::{self, Gate};
+use crate::problem::{Code, Problem};
+use crate::{audit, call_home, environments, events, guard, ledger, openapi, probes, tokens, users, vms};
+
+/// What the server works with.
+pub struct ServerParts {
+    /// The engine, whether or not its loops run in this process.
+    pub engine: Arc<Engine>,
+    /// Renders `/metrics`; without one that path answers 404.
+    pub metrics: Option<PrometheusHandle>,
+    /// Whether start-up is over and traffic is welcome; `/readyz` shows it.
+    pub ready: watch::Receiver<bool>,
+}
+
+/// The HTTP API.
+pub struct Server {
+    app: Shared,
+}
+
+impl Server {
+    /// Takes the parts; nothing is read or opened.
+    pub fn new(parts: ServerParts) -> Self {
+        let ServerParts { engine, metrics, ready } = parts;
+        let gate = Gate::new(Arc::clone(engine.store()), Arc::clone(engine.clock()));
+        Self { app: Arc::new(App { engine, gate, seats: Arc::default(), metrics, ready }) }
+    }
+
+    /// All routes behind authentication and the outer guard, to be given to [`serve`](crate::serve).
+    pub fn router(self) -> Router {
+        let (router, document) = routes().split_for_parts();
+        let document = openapi::Rendered(Bytes::from(openapi::render(document)));
+        // Layers are listed from the inside out. The guard is outermost, so that it also sees what the others refuse.
+        router
+            .fallback(no_such_path)
+            .layer(Extension(document))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.app), auth::admit))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.app), guard::guard))
+            .with_state(self.app)
+    }
+}
+
+/// Every route. Adding one here also documents it: path and document come from the same attribute.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::document())
+        .routes(routes!(environments::create, environments::list))
+        .routes(routes!(environments::show, environments::delete))
+        .routes(routes!(environments::retry))
+        .routes(routes!(events::history))
+        .routes(routes!(events::stream))
+        .routes(routes!(vms::list))
+        .routes(routes!(ledger::list))
+        .routes(routes!(audit::show))
+        .routes(routes!(users::create, users::list))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::withdraw))
+        .routes(routes!(tokens::whoami))
+        .routes(routes!(call_home::call_home))
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+        .routes(routes!(probes::metrics))
+        .routes(routes!(openapi::show))
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(100).collect();
+    Problem::new(Code::NotFound, format!("there is nothing at `{path}`")).hint("`/openapi.json` lists every path")
+}

@@ -1,0 +1,169 @@
+//! The store in memory: for simulations, which need every run from one seed to be the same.
+//!
+//! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
+
+mod rows;
+mod tables;
+mod work;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use alfred_model::environment::Environment;
+use alfred_model::event::Event;
+use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
+use alfred_model::intent::Intent;
+use alfred_model::name::Slug;
+use alfred_model::user::{AccessToken, User, UserName};
+use alfred_model::vm::Vm;
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, Store, StoreError,
+};
+use tables::Tables;
+
+/// A store that lives as long as the value.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Every operation decides before it writes, so that tables a panic left behind are still whole.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn installation(&self, proposed: InstallationId) -> Result<InstallationId, StoreError> {
+        Ok(*self.tables().installation.get_or_insert(proposed))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError> {
+        self.tables().create_environments(new)
+    }
+
+    async fn environment(&self, id: EnvironmentId) -> Result<Option<Environment>, StoreError> {
+        Ok(self.tables().environments.get(&id).map(|held| held.row.clone()))
+    }
+
+    async fn environment_by_slug(&self, slug: &Slug) -> Result<Option<Environment>, StoreError> {
+        Ok(self.tables().environment_by_slug(slug))
+    }
+
+    async fn environments(&self, query: EnvironmentQuery) -> Result<Vec<Environment>, StoreError> {
+        Ok(self.tables().list_environments(&query))
+    }
+
+    async fn wish_absent(
+        &self,
+        id: EnvironmentId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Option<Environment>, StoreError> {
+        Ok(self.tables().wish_absent(id, actor, now))
+    }
+
+    async fn claim_environments(&self, claim: &Claim) -> Result<Vec<ClaimedEnvironment>, StoreError> {
+        Ok(self.tables().claim_environments(claim))
+    }
+
+    async fn claim_vms(&self, claim: &Claim) -> Result<Vec<(Vm, Vec<Intent>)>, StoreError> {
+        Ok(self.tables().claim_vms(claim))
+    }
+
+    async fn renew_leases(&self, worker: &str, until: Timestamp) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        Ok(tables.environments.renew(worker, until) + tables.vms.renew(worker, until))
+    }
+
+    async fn commit(&self, changes: Changes) -> Result<Changes, StoreError> {
+        self.tables().commit(changes)
+    }
+
+    async fn assign_vm(&self, assignment: Assignment) -> Result<Option<(Environment, Vm)>, StoreError> {
+        self.tables().assign_vm(&assignment)
+    }
+
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        let tables = self.tables();
+        Ok([tables.environments.next_wake(), tables.vms.next_wake()].into_iter().flatten().min())
+    }
+
+    async fn vm(&self, id: VmId) -> Result<Option<Vm>, StoreError> {
+        Ok(self.tables().vms.get(&id).map(|held| held.row.clone()))
+    }
+
+    async fn vms(&self, include_ended: bool) -> Result<Vec<Vm>, StoreError> {
+        Ok(self.tables().list_vms(include_ended))
+    }
+
+    async fn owned_vms(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().owned_vms())
+    }
+
+    async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {
+        Ok(self.tables().intents.get(&id).cloned())
+    }
+
+    async fn intents(&self, query: IntentQuery) -> Result<Vec<Intent>, StoreError> {
+        Ok(self.tables().list_intents(&query))
+    }
+
+    async fn call_home(&self, hash: &str, now: Timestamp) -> Result<Option<Intent>, StoreError> {
+        Ok(self.tables().call_home(hash, now))
+    }
+
+    async fn events(
+        &self,
+        environment: Option<EnvironmentId>,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        Ok(self.tables().list_events(environment, after, limit))
+    }
+
+    async fn last_event(&self) -> Result<i64, StoreError> {
+        Ok(self.tables().last_event())
+    }
+
+    async fn create_user(&self, user: &User) -> Result<(), StoreError> {
+        self.tables().create_user(user)
+    }
+
+    async fn user(&self, name: &UserName) -> Result<Option<User>, StoreError> {
+        Ok(self.tables().users.get(name).cloned())
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        Ok(self.tables().users.values().cloned().collect())
+    }
+
+    async fn create_token(&self, token: &AccessToken) -> Result<(), StoreError> {
+        self.tables().create_token(token)
+    }
+
+    async fn token_by_hash(&self, hash: &str) -> Result<Option<(AccessToken, User)>, StoreError> {
+        Ok(self.tables().token_by_hash(hash))
+    }
+
+    async fn tokens(&self) -> Result<Vec<AccessToken>, StoreError> {
+        Ok(self.tables().tokens.values().cloned().collect())
+    }
+
+    async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.tables().revoke_token(id, now))
+    }
+}

@@ -1,0 +1,234 @@
+//! The store in SQLite and PostgreSQL: one code path, one SQL, two schemas.
+//!
+//! Everything that changes rows goes through one task (`writer`), everything that only asks goes past it (`reader`).
+//! Both databases agree on TEXT and BIGINT; nothing else is used.
+
+mod address;
+mod assign;
+mod claim;
+mod commit;
+mod connection;
+mod create;
+mod dialect;
+mod failure;
+mod migration;
+mod reader;
+mod row;
+mod session;
+mod signal;
+mod statement;
+mod update;
+mod user;
+mod writer;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use alfred_model::environment::Environment;
+use alfred_model::event::Event;
+use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
+use alfred_model::intent::Intent;
+use alfred_model::name::Slug;
+use alfred_model::user::{AccessToken, User, UserName};
+use alfred_model::vm::Vm;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use crate::{
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, Store, StoreError,
+};
+pub use address::mask_address;
+use connection::Connector;
+use reader::Reader;
+use session::Session;
+use writer::Writer;
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct SqlOptions {
+    /// So many connections read at the same time; at least one.
+    pub readers: u32,
+    /// At most so many pieces of work are committed together; at least one.
+    pub group: usize,
+    /// The SQLite file may not grow beyond so many pages (of 4 KiB); without limit, where absent.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self { readers: 4, group: 256, max_pages: None }
+    }
+}
+
+/// The store in a SQLite file (one process) or in PostgreSQL (several).
+///
+/// It needs a tokio runtime to live in. After it is dropped, what was handed to it is still written.
+pub struct SqlStore {
+    writer: Mutex<Option<Arc<Writer>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    reader: Reader,
+    statements: Arc<AtomicU64>,
+}
+
+impl SqlStore {
+    /// Opens `sqlite://PATH` (made for this user alone, if it is missing) or `postgres://…`, and brings its schema up
+    /// to date.
+    ///
+    /// A SQLite file is opened by one process at a time: [`StoreError::Locked`] for the second.
+    pub async fn open(address: &str, options: SqlOptions) -> Result<Self, StoreError> {
+        let connector = Connector::new(address, &options)?;
+        let connection = connector.prepare().await?;
+        let reader = Reader::new(connector.readers(options.readers));
+        let statements = Arc::new(AtomicU64::new(0));
+        let session = Session::new(connection, connector.dialect, Arc::clone(&statements));
+        let (writer, task) = Writer::start(connector, session, Arc::clone(&statements), options.group);
+        Ok(Self { writer: Mutex::new(Some(Arc::new(writer))), task: Mutex::new(Some(task)), reader, statements })
+    }
+
+    /// Writes what was handed in, ends all connections and lets go of the file. Whatever is asked afterwards fails.
+    pub async fn close(&self) {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Readers first: the writer's connection is then the last, and SQLite folds its log into the file.
+        self.reader.close().await;
+        if let Some(Err(error)) = async { Some(task?.await) }.await {
+            tracing::error!(%error, "the store's writer did not end in order");
+        }
+    }
+
+    /// How many statements the writer has sent since the store was opened.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    fn writer(&self) -> Result<Arc<Writer>, StoreError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        writer.ok_or_else(|| StoreError::Database { doing: "writing", source: "the store was closed".into() })
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn installation(&self, proposed: InstallationId) -> Result<InstallationId, StoreError> {
+        self.writer()?.run(create::Install(proposed)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.reader.ping().await
+    }
+
+    async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError> {
+        self.writer()?.run(new).await
+    }
+
+    async fn environment(&self, id: EnvironmentId) -> Result<Option<Environment>, StoreError> {
+        self.reader.environment(id).await
+    }
+
+    async fn environment_by_slug(&self, slug: &Slug) -> Result<Option<Environment>, StoreError> {
+        self.reader.environment_by_slug(slug).await
+    }
+
+    async fn environments(&self, query: EnvironmentQuery) -> Result<Vec<Environment>, StoreError> {
+        self.reader.environments(&query).await
+    }
+
+    async fn wish_absent(
+        &self,
+        id: EnvironmentId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Option<Environment>, StoreError> {
+        self.writer()?.run(signal::WishAbsent { id, actor: actor.to_owned(), now }).await
+    }
+
+    async fn claim_environments(&self, claim: &Claim) -> Result<Vec<ClaimedEnvironment>, StoreError> {
+        self.writer()?.run(claim::ClaimEnvironments(claim.clone())).await
+    }
+
+    async fn claim_vms(&self, claim: &Claim) -> Result<Vec<(Vm, Vec<Intent>)>, StoreError> {
+        self.writer()?.run(claim::ClaimVms(claim.clone())).await
+    }
+
+    async fn renew_leases(&self, worker: &str, until: Timestamp) -> Result<u64, StoreError> {
+        self.writer()?.run(claim::Renew { worker: worker.to_owned(), until }).await
+    }
+
+    async fn commit(&self, changes: Changes) -> Result<Changes, StoreError> {
+        self.writer()?.commit(changes).await
+    }
+
+    async fn assign_vm(&self, assignment: Assignment) -> Result<Option<(Environment, Vm)>, StoreError> {
+        self.writer()?.assign(assignment).await
+    }
+
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.reader.next_wake().await
+    }
+
+    async fn vm(&self, id: VmId) -> Result<Option<Vm>, StoreError> {
+        self.reader.vm(id).await
+    }
+
+    async fn vms(&self, include_ended: bool) -> Result<Vec<Vm>, StoreError> {
+        self.reader.vms(include_ended).await
+    }
+
+    async fn owned_vms(&self) -> Result<u64, StoreError> {
+        self.reader.owned_vms().await
+    }
+
+    async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {
+        self.reader.intent(id).await
+    }
+
+    async fn intents(&self, query: IntentQuery) -> Result<Vec<Intent>, StoreError> {
+        self.reader.intents(&query).await
+    }
+
+    async fn call_home(&self, hash: &str, now: Timestamp) -> Result<Option<Intent>, StoreError> {
+        self.writer()?.run(signal::CallHome { hash: hash.to_owned(), now }).await
+    }
+
+    async fn events(
+        &self,
+        environment: Option<EnvironmentId>,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.reader.events(environment, after, limit).await
+    }
+
+    async fn last_event(&self) -> Result<i64, StoreError> {
+        self.reader.last_event().await
+    }
+
+    async fn create_user(&self, user: &User) -> Result<(), StoreError> {
+        self.writer()?.run(user::NewUser(user.clone())).await
+    }
+
+    async fn user(&self, name: &UserName) -> Result<Option<User>, StoreError> {
+        self.reader.user(name).await
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.reader.users().await
+    }
+
+    async fn create_token(&self, token: &AccessToken) -> Result<(), StoreError> {
+        self.writer()?.run(user::NewToken(token.clone())).await
+    }
+
+    async fn token_by_hash(&self, hash: &str) -> Result<Option<(AccessToken, User)>, StoreError> {
+        self.reader.token_by_hash(hash).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<AccessToken>, StoreError> {
+        self.reader.tokens().await
+    }
+
+    async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer()?.run(user::RevokeToken { id, now }).await
+    }
+}
