@@ -85,7 +85,7 @@ impl Bench {
 
     /// A call with the demo's token; `path` goes behind `/client/v4`, an empty body is none.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let response = self.send(request(method, path, body)).await;
+        let response = self.send(request(method, path, &body)).await;
         let status = response.status().as_u16();
         (status, serde_json::from_slice(response.body()).unwrap())
     }
@@ -108,7 +108,7 @@ pub(crate) fn records_path(rest: &str) -> String {
     format!("/zones/{DEMO_ZONE_ID}/dns_records{rest}")
 }
 
-pub(crate) fn request(method: &str, path: &str, body: Value) -> Request<Bytes> {
+pub(crate) fn request(method: &str, path: &str, body: &Value) -> Request<Bytes> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     Request::builder()
         .method(method)

@@ -313,18 +313,17 @@ fn instead(fault: &Fault) -> Response<Bytes> {
         }
         Fault::Status { status, retry_after, body, .. } => {
             let status = code(*status);
-            let mut response = match body {
-                Some(body) => json_bytes(status, Bytes::from(body.clone())),
-                None => {
-                    let text = format!("fault: status {}", status.as_u16());
-                    let errors = json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
-                    // Both platforms' clients find their own error shape in it.
-                    let body = json!({
-                        "success": false, "errors": errors, "messages": [], "result": null,
-                        "statusCode": status.as_u16(), "message": text,
-                    });
-                    json_answer(status, &body)
-                }
+            let mut response = if let Some(body) = body {
+                json_bytes(status, Bytes::from(body.clone()))
+            } else {
+                let text = format!("fault: status {}", status.as_u16());
+                let errors = json!([{"code": u32::from(status.as_u16()) + 10_000, "message": text}]);
+                // Both platforms' clients find their own error shape in it.
+                let body = json!({
+                    "success": false, "errors": errors, "messages": [], "result": null,
+                    "statusCode": status.as_u16(), "message": text,
+                });
+                json_answer(status, &body)
             };
             if let Some(seconds) = retry_after {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
@@ -345,3 +344,6 @@ pub(crate) fn json_bytes(status: StatusCode, body: Bytes) -> Response<Bytes> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests;

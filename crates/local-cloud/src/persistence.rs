@@ -147,6 +147,8 @@ pub(crate) async fn keep_saved(cloud: LocalCloud, mut stop: watch::Receiver<bool
     }
     let mut cloudflare = cloud.cloudflare().changed();
     let mut contabo = cloud.contabo().changed();
+    // What changed before anybody served it, or before this task ran, is written as well.
+    cloudflare.mark_changed();
     loop {
         tokio::select! {
             _ = cloudflare.changed() => {}

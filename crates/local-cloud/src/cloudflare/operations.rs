@@ -56,9 +56,9 @@ fn admit<'r>(
     let mut world = cloudflare.world();
     let token = token::find(&world.options.tokens, value).cloned().ok_or_else(|| token::refusal(route.as_ref()))?;
     let rate = world.options.rate;
-    let taken = world.budgets.take(&token.budget_owner(), rate, now);
-    *standing = Some(taken);
-    if let Some(seconds) = taken.blocked_seconds {
+    let budget = world.budgets.take(&token.budget_owner(), rate, now);
+    *standing = Some(budget);
+    if let Some(seconds) = budget.blocked_seconds {
         return Err(ApiError::throttled(seconds));
     }
     let verifies = route

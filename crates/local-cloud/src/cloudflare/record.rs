@@ -233,7 +233,6 @@ pub(crate) fn wire_time(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.6}"))
 }

@@ -6,7 +6,13 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{World, options::ZoneOptions, record::Record, world::ZoneEntry, zone::Zone};
+use super::{
+    World,
+    options::ZoneOptions,
+    record::Record,
+    world::{FIRST_SERIAL, ZoneEntry},
+    zone::Zone,
+};
 
 /// All zones with their records.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -24,8 +30,15 @@ pub struct ZoneState {
     pub zone: ZoneOptions,
     /// When it was made.
     pub created_on: Timestamp,
+    /// The serial number that DNS tells; it only grows.
+    #[serde(default = "first_serial")]
+    pub serial: u32,
     /// Its records in the order of their creation.
     pub records: Vec<Arc<Record>>,
+}
+
+fn first_serial() -> u32 {
+    FIRST_SERIAL
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +66,7 @@ impl State {
                 .map(|entry| ZoneState {
                     zone: entry.zone.settings.clone(),
                     created_on: entry.zone.created_on,
+                    serial: entry.serial,
                     records: entry.zone.records.iter().cloned().collect(),
                 })
                 .collect(),

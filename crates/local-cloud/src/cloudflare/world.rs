@@ -38,11 +38,18 @@ pub(crate) struct ZoneEntry {
     /// Committed but not yet visible in DNS, oldest first.
     waiting: VecDeque<(Timestamp, Vec<Change>)>,
     /// The last sorted listing; pages of a zone that does not change are cut from it.
-    listing: Option<(u64, Order, Arc<[Arc<Record>]>)>,
+    listing: Option<Listing>,
+}
+
+/// All records of one version of a zone in one order.
+struct Listing {
+    version: u64,
+    order: Order,
+    records: Arc<[Arc<Record>]>,
 }
 
 /// The first serial number; any will do, as long as it grows.
-const FIRST_SERIAL: u32 = 2_300_000_000;
+pub(crate) const FIRST_SERIAL: u32 = 2_300_000_000;
 
 impl ZoneEntry {
     pub(crate) fn new(zone: Zone) -> Self {
@@ -84,16 +91,16 @@ impl ZoneEntry {
 
     fn sorted(&mut self, order: Order) -> Arc<[Arc<Record>]> {
         let version = self.zone.version;
-        if let Some((of_version, of_order, records)) = &self.listing
-            && *of_version == version
-            && *of_order == order
+        if let Some(listing) = &self.listing
+            && listing.version == version
+            && listing.order == order
         {
-            return Arc::clone(records);
+            return Arc::clone(&listing.records);
         }
         let mut records: Vec<_> = self.zone.records.iter().cloned().collect();
         order.sort(&mut records);
         let records: Arc<[Arc<Record>]> = records.into();
-        self.listing = Some((version, order, Arc::clone(&records)));
+        self.listing = Some(Listing { version, order, records: Arc::clone(&records) });
         records
     }
 }
@@ -154,14 +161,14 @@ impl World {
         let entry = self.zones.get_mut(zone).ok_or_else(|| ApiError::no_route(&format!("/zones/{zone}")))?;
         let context = Context { now, room, older_duplicate_code: self.options.older_duplicate_code, new_id };
         let (value, changes) = entry.zone.transact(context, work)?;
-        let changed = !changes.is_empty();
-        if changed {
+        let any = !changes.is_empty();
+        if any {
             entry.listing = None;
             let delay = i64::try_from(self.options.publication_delay_ms).unwrap_or(i64::MAX);
             let due = now.saturating_add(SignedDuration::from_millis(delay)).unwrap_or(Timestamp::MAX);
             entry.waiting.push_back((due, changes));
             entry.publish(now);
         }
-        Ok((value, changed))
+        Ok((value, any))
     }
 }

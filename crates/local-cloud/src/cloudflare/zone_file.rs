@@ -92,11 +92,14 @@ fn read_words(physical: &str, line: &mut Line, depth: &mut u32) -> Result<(), &'
     while let Some(character) = characters.next() {
         match character {
             ';' => {
-                line.comment = characters.collect::<String>().trim().to_owned();
+                characters.collect::<String>().trim().clone_into(&mut line.comment);
                 return Ok(());
             }
             '(' => *depth += 1,
-            ')' => *depth = depth.checked_sub(1).ok_or("a parenthesis is closed but not opened")?,
+            ')' => {
+                let open = depth.checked_sub(1);
+                *depth = open.ok_or("a parenthesis is closed but not opened")?;
+            }
             '"' => {
                 let mut text = String::new();
                 loop {
@@ -213,7 +216,9 @@ impl Reader<'_> {
         let value = value.map(|word| word.text.as_str()).unwrap_or_default();
         match name.to_ascii_uppercase().as_str() {
             "$ORIGIN" if value.ends_with('.') => value.clone_into(&mut self.origin),
-            "$TTL" => self.ttl = seconds(value).ok_or_else(|| format!("`$TTL {value}` is no time"))?,
+            "$TTL" => {
+                self.ttl = seconds(value).ok_or_else(|| format!("`$TTL {value}` is no time"))?;
+            }
             _ => return Err(format!("`{name} {value}` is not taken")),
         }
         Ok(())

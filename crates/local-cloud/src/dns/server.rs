@@ -72,6 +72,9 @@ struct Authority {
 impl Authority {
     fn reply(&self, request: &Request) -> Reply {
         let refused = |code| Reply { code, authoritative: false, answers: Vec::new(), authorities: Vec::new() };
+        if request.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
+            return refused(ResponseCode::BADVERS);
+        }
         if request.metadata.op_code != OpCode::Query {
             return refused(ResponseCode::NotImp);
         }
