@@ -22,7 +22,7 @@ pub(crate) use token::{TokenCommand, TokenCreateArguments};
     name = "alfred",
     version,
     max_term_width = 100,
-    after_help = "Try it without any account:\n  alfred up --local               # in one terminal\n  \
+    after_help = "Try it without any account:\n  alfred demo                     # the whole story in a minute\n  alfred up --local               # in one terminal\n  \
                   alfred env create --wait        # in another"
 )]
 pub(crate) struct Cli {
@@ -69,6 +69,10 @@ pub(crate) struct GlobalArguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the whole story on the local cloud: create, prove, audit, delete; needs nothing configured
+    #[command(after_help = "Examples:\n  alfred demo\n  alfred demo --keep")]
+    Demo(DemoArguments),
+
     /// Run the control plane
     Up(UpArguments),
 
@@ -101,6 +105,18 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// What `alfred demo` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Leave everything running, and print the addresses
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// How many environments to create
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub(crate) count: u32,
 }
 
 /// What `alfred up` takes.

@@ -144,6 +144,13 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
+    /// A client for a server inside this process.
+    pub(crate) fn inside(base: String, token: SecretString) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
+        let http = http.map_err(|error| Failure::because("cannot start the HTTP client", &error))?;
+        Ok(Self { http, base, token: Some(token) })
+    }
+
     /// Reads.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.json(Call::new(Method::GET, path)).await

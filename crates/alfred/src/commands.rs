@@ -5,6 +5,7 @@ mod audit;
 mod cloud;
 mod completions;
 mod config;
+mod demo;
 mod env;
 mod token;
 mod up;
@@ -97,6 +98,7 @@ fn start(cli: Cli, printer: Printer) -> Result<Exit, Failure> {
 
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Demo(arguments) => demo::run(context, &arguments).await,
         Command::Up(arguments) => up::run(context, arguments).await,
         Command::Cloud(arguments) => cloud::run(context, *arguments).await,
         Command::Env(command) => env::run(context, command).await,

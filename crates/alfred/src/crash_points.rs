@@ -25,8 +25,13 @@ struct State {
 }
 
 impl CrashPoints {
-    /// What the environment asks for; nothing, where it asks for nothing.
+    /// What the environment asks for; nothing, where it asks for nothing. The places are counted together.
     pub(crate) fn from_environment() -> Option<Self> {
+        static ONE: std::sync::LazyLock<Option<CrashPoints>> = std::sync::LazyLock::new(CrashPoints::read);
+        ONE.clone()
+    }
+
+    fn read() -> Option<Self> {
         let at = std::env::var("ALFRED_CRASH_AT").ok().and_then(|text| text.parse().ok());
         let log = std::env::var_os("ALFRED_CRASH_LOG")
             .and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok());

@@ -9,6 +9,8 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+#[cfg(debug_assertions)]
+mod crash_points;
 mod error;
 mod files;
 mod logging;

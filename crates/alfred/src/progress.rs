@@ -1,10 +1,12 @@
-//! What becomes of environments, live: one line for each while it lasts, redrawn on a terminal, appended elsewhere.
+//! What becomes of environments, live: one line for each while it lasts, with the time that each step took; redrawn on
+//! a terminal, appended elsewhere.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
+use tokio::time::Instant;
 
 use crate::printer::Printer;
 
@@ -22,8 +24,17 @@ pub(crate) struct Progress {
 struct Line {
     status: String,
     words: String,
+    began: Instant,
+    step_began: Instant,
     bar: Option<ProgressBar>,
     done: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { status: String::new(), words: String::new(), began: now, step_began: now, bar: None, done: false }
+    }
 }
 
 impl Progress {
@@ -34,22 +45,24 @@ impl Progress {
 
     /// Says where an environment stands: its status, and its step in words for a person.
     pub(crate) fn update(&mut self, slug: &str, words: &str, status: &str) {
-        let line = self.lines.entry(slug.to_owned()).or_insert_with(|| Line {
-            status: String::new(),
-            words: String::new(),
-            bar: None,
-            done: false,
-        });
+        let line = self.lines.entry(slug.to_owned()).or_insert_with(Line::new);
         if line.status == status && line.words == words {
             return;
         }
+        let ended = (!line.words.is_empty()).then(|| step_ended(slug, &line.words, line.step_began.elapsed()));
         status.clone_into(&mut line.status);
         words.clone_into(&mut line.words);
+        line.step_began = Instant::now();
         line.done = matches!(status, "active" | "error" | "deleted");
+        let finished = line.done.then(|| finished(slug, status, words, line.began.elapsed()));
+        if let Some(ended) = ended {
+            self.note(&ended);
+        }
         if self.printer.live() {
             self.redraw(slug);
-        } else {
-            self.printer.note(plain(slug, status, words));
+        }
+        if let Some(finished) = finished {
+            self.note(&finished);
         }
     }
 
@@ -71,14 +84,10 @@ impl Progress {
     fn redraw(&mut self, slug: &str) {
         let Some(line) = self.lines.get_mut(slug) else { return };
         if line.done {
-            let took = line.bar.take().map(|bar| {
+            if let Some(bar) = line.bar.take() {
                 self.shown -= 1;
-                let took = bar.elapsed();
                 bar.finish_and_clear();
-                took
-            });
-            let text = finished(slug, &line.status, &line.words, took);
-            let _ = self.screen.println(text);
+            }
         } else if line.bar.is_none() && self.shown < LINES_MAX {
             line.bar = Some(self.screen.add(bar(slug)));
             self.shown += 1;
@@ -114,17 +123,13 @@ fn doing(status: &str, words: &str) -> String {
     if words.is_empty() { status.to_owned() } else { format!("{status}: {words}") }
 }
 
-fn plain(slug: &str, status: &str, words: &str) -> String {
-    format!("{slug}  {}", doing(status, words))
+fn step_ended(slug: &str, words: &str, took: Duration) -> String {
+    format!("  {slug:28} {:>6.1} s  {words}", took.as_secs_f64())
 }
 
-fn finished(slug: &str, status: &str, words: &str, took: Option<Duration>) -> String {
-    let took = took.map(|took| format!(" in {:.1} s", took.as_secs_f64())).unwrap_or_default();
-    let text = plain(slug, status, words);
-    match status {
-        "error" => format!("{} {text}{took}", "✗".red()),
-        _ => format!("{} {text}{took}", "✓".green()),
-    }
+fn finished(slug: &str, status: &str, words: &str, took: Duration) -> String {
+    let mark = if status == "error" { "✗".red().to_string() } else { "✓".green().to_string() };
+    format!("{mark} {slug:28} {:>6.1} s  {}", took.as_secs_f64(), doing(status, words))
 }
 
 #[cfg(test)]
@@ -133,11 +138,12 @@ mod tests {
     use crate::printer::Verbosity;
 
     #[test]
-    fn lines_say_status_and_step() {
-        assert_eq!(plain("ox", "provisioning", "ordering a VM"), "ox  provisioning: ordering a VM");
-        assert_eq!(plain("ox", "active", ""), "ox  active");
-        let line = finished("ox", "active", "", Some(Duration::from_millis(2_345)));
-        assert!(line.ends_with("ox  active in 2.3 s"), "{line}");
+    fn lines_say_what_took_how_long() {
+        let step = step_ended("ox", "ordering a VM", Duration::from_millis(150));
+        assert_eq!(step, format!("  {:28}    0.1 s  ordering a VM", "ox"));
+        let line = finished("ox", "active", "", Duration::from_millis(2_345));
+        assert!(line.ends_with("   2.3 s  active"), "{line}");
+        assert!(finished("ox", "error", "sold out", Duration::ZERO).ends_with("error: sold out"));
     }
 
     #[test]
@@ -146,10 +152,7 @@ mod tests {
         progress.screen.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         let slugs: Vec<String> = (0..1_000).map(|number| format!("ox-{number}")).collect();
         for slug in &slugs {
-            progress.lines.insert(
-                slug.clone(),
-                Line { status: "provisioning".into(), words: String::new(), bar: None, done: false },
-            );
+            progress.lines.insert(slug.clone(), Line { status: "provisioning".into(), ..Line::new() });
             progress.redraw(slug);
         }
         assert_eq!(progress.shown, LINES_MAX);

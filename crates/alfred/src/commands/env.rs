@@ -2,8 +2,8 @@
 
 mod create;
 mod delete;
-mod follow;
-mod list;
+pub(super) mod follow;
+pub(super) mod list;
 mod show;
 mod watch;
 

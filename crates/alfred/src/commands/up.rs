@@ -6,9 +6,9 @@
 
 mod checks;
 mod first_token;
-mod local;
+pub(super) mod local;
 mod owner;
-mod providers;
+pub(super) mod providers;
 mod store;
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use alfred_engine::{Engine, Parts, Settings};
 use alfred_local_cloud::Running;
 use alfred_model::id::InstallationId;
+use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock as _, Random as _};
 use alfred_server::{Server, ServerParts};
 use alfred_store::Store;
@@ -39,8 +40,11 @@ use providers::Providers;
 /// So many environments are worked on at once; each holds little but waits a lot.
 const CONCURRENCY: usize = 256;
 
-/// A worker that died is replaced after this; it renews three times as often.
+/// A worker that died is replaced after this; it renews four times as often.
 const LEASE: Duration = Duration::from_secs(30);
+
+/// The same on a local cloud, where nobody wants to wait.
+const LOCAL_LEASE: Duration = Duration::from_secs(3);
 
 /// Runs until a signal asks it to stop.
 pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exit, Failure> {
@@ -110,13 +114,13 @@ async fn with_providers(
     }
 }
 
-fn engine(store: Arc<dyn Store>, providers: Providers, settings: Settings) -> Arc<Engine> {
+pub(super) fn engine(store: Arc<dyn Store>, providers: Providers, settings: Settings) -> Arc<Engine> {
     let Providers { cloudflare, contabo, authority, reach, .. } = providers;
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     Engine::new(Parts { store, cloudflare, contabo, authority, reach, clock, random }, settings)
 }
 
-async fn settings(context: &Context, providers: &Providers, store: &dyn Store) -> Result<Settings, Failure> {
+pub(super) async fn settings(context: &Context, providers: &Providers, store: &dyn Store) -> Result<Settings, Failure> {
     let config = &context.config;
     let proposed = InstallationId::generate(SystemClock.now(), &SystemRandom);
     let installation = store.installation(proposed).await;
@@ -126,6 +130,7 @@ async fn settings(context: &Context, providers: &Providers, store: &dyn Store) -
     if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
         policy.vm_limit = limit;
     }
+    let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
         zone: providers.zone.clone(),
@@ -137,7 +142,7 @@ async fn settings(context: &Context, providers: &Providers, store: &dyn Store) -
         image: text(Key::Image),
         call_home_base: providers.call_home_base.clone(),
         concurrency: CONCURRENCY,
-        lease: LEASE,
+        lease,
     })
 }
 

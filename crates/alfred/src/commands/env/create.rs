@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, arguments: CreateArguments) -> Result
         return Ok(Exit::Done);
     }
     let wished = made.environments.len();
-    let followed = follow::follow(context, &client, made.environments, Goal::Settled).await?;
+    let followed = follow::follow(context.printer, &client, made.environments, Goal::Settled).await?;
     let active = followed.environments.iter().filter(|environment| environment.status == "active").count();
     let slugs: Vec<&str> = followed.environments.iter().map(|environment| environment.slug.as_str()).collect();
     let interrupted = followed.interrupted.then(|| nothing_lost(&slugs));

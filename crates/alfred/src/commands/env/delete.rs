@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, arguments: DeleteArguments) -> Result
         }
     }
     if wait && !taken.is_empty() {
-        let followed = follow::follow(context, &client, taken, Goal::Gone).await?;
+        let followed = follow::follow(context.printer, &client, taken, Goal::Gone).await?;
         if followed.interrupted {
             let words = "stopped waiting; nothing is lost, the server goes on deleting";
             return Err(Failure::partly(words).hint("follow with `alfred env watch --all`"));

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 
-use super::Context;
 use crate::api::{Environment, Event};
 use crate::client::{Client, ClientError, EventStream};
 use crate::error::{Failure, one_line};
+use crate::printer::Printer;
 use crate::progress::Progress;
 
 /// What changed is read this often.
@@ -29,7 +29,7 @@ const SILENT_TICKS: u64 = 1200;
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(in crate::commands) enum Goal {
     /// Active, or failed.
     Settled,
     /// Deleted.
@@ -46,21 +46,21 @@ impl Goal {
 }
 
 /// How waiting ended.
-pub(super) struct Followed {
+pub(in crate::commands) struct Followed {
     /// The rows as last read, in the order of the request.
-    pub(super) environments: Vec<Environment>,
+    pub(in crate::commands) environments: Vec<Environment>,
     /// Whether the user stopped waiting before the end.
-    pub(super) interrupted: bool,
+    pub(in crate::commands) interrupted: bool,
 }
 
 /// Waits until each environment has reached the goal, showing progress.
-pub(super) async fn follow(
-    context: &Context,
+pub(in crate::commands) async fn follow(
+    printer: Printer,
     client: &Client,
     environments: Vec<Environment>,
     goal: Goal,
 ) -> Result<Followed, Failure> {
-    let mut waiting = Waiting::new(context, environments, goal);
+    let mut waiting = Waiting::new(printer, environments, goal);
     let mut events: Option<EventStream> = None;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -108,7 +108,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(context: &Context, environments: Vec<Environment>, goal: Goal) -> Self {
+    fn new(printer: Printer, environments: Vec<Environment>, goal: Goal) -> Self {
         let order: Vec<String> = environments.iter().map(|environment| environment.id.clone()).collect();
         let mut waiting = Self {
             goal,
@@ -116,7 +116,7 @@ impl Waiting {
             order,
             rows: BTreeMap::new(),
             dirty: BTreeSet::new(),
-            progress: Progress::new(context.printer),
+            progress: Progress::new(printer),
             silent: 0,
             swept: String::new(),
         };

@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, arguments: &ListArguments) -> Result<
 }
 
 /// Environments as a table.
-pub(super) fn rows(environments: &[Environment]) -> String {
+pub(in crate::commands) fn rows(environments: &[Environment]) -> String {
     let now = SystemClock.now();
     let mut table = table::table(&["SLUG", "STATUS", "ADDRESS", "DOMAIN", "OWNER", "AGE", "DOING"]);
     for environment in environments {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alfred_local_cloud::cloudflare::{DEMO_TOKEN, DEMO_ZONE, DEMO_ZONE_ID};
-use alfred_local_cloud::{Listen, Options, Running, contabo};
+use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use alfred_model::id::ZoneId;
 use alfred_model::policy::Policy;
 use alfred_providers::BaseUrl;
@@ -41,12 +41,25 @@ pub(super) async fn start(
     };
     let cloud = cloud::open(options)?;
     let running = cloud::serve(&cloud, Listen { http: arguments.cloud_listen, dns: arguments.cloud_dns }).await?;
+    let providers = providers(&cloud, &running, &delays, listener)?;
+    Ok((running, providers))
+}
+
+/// The clients for a local cloud that listens.
+pub(in crate::commands) fn providers(
+    cloud: &LocalCloud,
+    running: &Running,
+    delays: &contabo::Options,
+    listener: &TcpListener,
+) -> Result<Providers, Failure> {
     let http = format!("http://{}", running.http_address);
-    let (cloudflare, contabo) = clients(&transport()?, cloudflare_options(&http)?, contabo_options(&http, &delays)?);
+    let (cloudflare, contabo, counts) =
+        clients(&transport()?, cloudflare_options(&http)?, contabo_options(&http, delays)?);
     let machines = cloud.contabo().clone();
-    let providers = Providers {
+    Ok(Providers {
         cloudflare,
         contabo,
+        counts,
         authority: Arc::new(DnsAuthority::new(Source::Fixed(vec![running.dns_address]), Arc::new(SystemRandom))),
         reach: Arc::new(MappedReach { timeout: REACH_TIMEOUT, route: move |address| machines.dial(address) }),
         zone: DEMO_ZONE.parse().map_err(|error| Failure::because("the local cloud's zone", &error))?,
@@ -54,8 +67,7 @@ pub(super) async fn start(
         policy: Policy::local(),
         readiness_port: delays.readiness_port,
         call_home_base: call_home(listener),
-    };
-    Ok((running, providers))
+    })
 }
 
 fn zone_id() -> Result<ZoneId, Failure> {

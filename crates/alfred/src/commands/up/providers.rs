@@ -36,15 +36,16 @@ const NEEDED: [Key; 7] = [
 ];
 
 /// Everything outside that the engine speaks to, and what follows from which one it is.
-pub(super) struct Providers {
+pub(in crate::commands) struct Providers {
     pub(super) cloudflare: Arc<Cloudflare>,
     pub(super) contabo: Arc<Contabo>,
-    pub(super) authority: Arc<dyn Authority>,
-    pub(super) reach: Arc<dyn Reach>,
+    pub(in crate::commands) counts: CallCounts,
+    pub(in crate::commands) authority: Arc<dyn Authority>,
+    pub(in crate::commands) reach: Arc<dyn Reach>,
     pub(super) zone: DomainName,
     pub(super) zone_id: ZoneId,
     pub(super) policy: Policy,
-    pub(super) readiness_port: u16,
+    pub(in crate::commands) readiness_port: u16,
     pub(super) call_home_base: Option<String>,
 }
 
@@ -83,10 +84,11 @@ impl Providers {
             password: ApiPassword::new(secret(config, Key::ContaboApiPassword)),
             page_size: DEFAULT_PAGE_SIZE,
         };
-        let (cloudflare, contabo) = clients(&transport, cloudflare, contabo);
+        let (cloudflare, contabo, counts) = clients(&transport, cloudflare, contabo);
         Ok(Self {
             cloudflare,
             contabo,
+            counts,
             authority: Arc::new(DnsAuthority::new(source, Arc::new(SystemRandom))),
             reach: Arc::new(TcpReach::default()),
             zone,
@@ -98,24 +100,30 @@ impl Providers {
     }
 }
 
-/// Both clients, over one transport.
+/// Both clients, over one transport, and the count of their calls.
 pub(super) fn clients(
     transport: &Arc<dyn Transport>,
     cloudflare: CloudflareOptions,
     contabo: ContaboOptions,
-) -> (Arc<Cloudflare>, Arc<Contabo>) {
+) -> (Arc<Cloudflare>, Arc<Contabo>, CallCounts) {
     let counts = CallCounts::new();
     let budget = Budget::new(Arc::new(SystemClock), BUDGET_SHARE);
     let cloudflare = Cloudflare::new(Arc::clone(transport), cloudflare, budget, counts.clone());
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let contabo = Contabo::new(Arc::clone(transport), contabo, clock, random, counts);
-    (Arc::new(cloudflare), Arc::new(contabo))
+    let contabo = Contabo::new(Arc::clone(transport), contabo, clock, random, counts.clone());
+    (Arc::new(cloudflare), Arc::new(contabo), counts)
 }
 
 /// The transport over real sockets.
 pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
     let transport = HttpTransport::new(&HttpOptions::from_environment());
-    Ok(Arc::new(transport.map_err(|error| Failure::because("cannot reach the platforms", &error))?))
+    let transport = transport.map_err(|error| Failure::because("cannot reach the platforms", &error))?;
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    #[cfg(debug_assertions)]
+    if let Some(points) = crate::crash_points::CrashPoints::from_environment() {
+        return Ok(points.around(transport));
+    }
+    Ok(transport)
 }
 
 fn check_needed(config: &Config) -> Result<(), Failure> {
