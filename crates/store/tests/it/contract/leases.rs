@@ -122,9 +122,9 @@ pub(crate) async fn vms_are_claimed_with_their_intents(store: Arc<dyn Store>) {
     let summary: Vec<_> = claimed.iter().map(|(vm, intents)| (vm.id.0, vm.version, intents.len())).collect();
     assert_eq!(summary, [(2, 1, 0), (1, 1, 2)]);
     assert_eq!(claimed[1].1, [of_vm(5, 1), of_vm(6, 1)]);
-    let mut changed = claimed[1].0.clone();
-    changed.step = VmStep::Wipe;
-    let changes = Changes { vms: vec![(changed, Lease::Release)], ..Changes::default() };
+    let mut wiping = claimed[1].0.clone();
+    wiping.step = VmStep::Wipe;
+    let changes = Changes { vms: vec![(wiping, Lease::Release)], ..Changes::default() };
     assert_eq!(store.commit(changes.clone()).await.unwrap().vms[0].0.version, 2);
     assert!(matches!(store.commit(changes).await, Err(StoreError::Conflict { .. })), "fenced as environments are");
     let free = store.claim_vms(&claim("worker", 11)).await.unwrap();

@@ -52,9 +52,7 @@ pub(crate) async fn the_longest_assignable_vm_comes_first(store: Arc<dyn Store>)
 }
 
 pub(crate) async fn a_vm_fits_the_filter(store: Arc<dyn Store>) {
-    let mut other = vm(2);
-    other.product = "V45".to_owned();
-    other.region = "US-east".to_owned();
+    let other = Vm { product: "V45".to_owned(), region: "US-east".to_owned(), ..vm(2) };
     add_vms(&*store, [vm(1), other]).await;
     store.create_environments(new([environment(1)])).await.unwrap();
     let row = stored(&*store, 1).await;
