@@ -97,7 +97,7 @@ CREATE TABLE intents (
     created_at      INTEGER NOT NULL,
     settled_at      INTEGER
 ) STRICT;
-CREATE INDEX intents_environment ON intents (environment_id, id);
+CREATE INDEX intents_environment ON intents (environment_id, id) WHERE environment_id IS NOT NULL;
 CREATE INDEX intents_kind ON intents (kind, id);
 CREATE INDEX intents_open ON intents (id) WHERE outcome IN ('open', 'unknown');
 CREATE INDEX intents_open_environment ON intents (environment_id, id)

@@ -9,6 +9,8 @@
 //! per piece, and would not help where the transaction as a whole is lost.
 
 mod group;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -12,6 +12,7 @@ use alfred_store::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::fixture::{assignment, at, environment, event, id, intent, new, open_sqlite, vm};
 
@@ -97,14 +98,7 @@ async fn apply(store: &dyn Store, operation: &Operation, now: i64) -> String {
     let claim = |worker: u8, limit| Claim { worker: worker.to_string(), now: at(now), until: at(now + 30), limit };
     match operation.clone() {
         Operation::Create { numbers, slug, key } => {
-            let mut request = create(&numbers, slug, now);
-            request.idempotency = key.map(|(key, hash)| IdempotencyKey {
-                user: "anna".parse().unwrap(),
-                key: key.to_string(),
-                request_hash: hash.to_string(),
-                at: at(now),
-            });
-            words(store.create_environments(request).await)
+            words(store.create_environments(create(&numbers, slug, key, now)).await)
         }
         Operation::WishAbsent { number } => words(store.wish_absent(id(number.into()), "anna", at(now)).await),
         Operation::Claim { worker, limit } => words(store.claim_environments(&claim(worker, limit)).await),
@@ -117,14 +111,7 @@ async fn apply(store: &dyn Store, operation: &Operation, now: i64) -> String {
             row.status = if deleted { Status::Deleted } else { Status::Active };
             row.wake_at = seconds(wake);
             row.updated_at = at(now);
-            let changes = Changes {
-                events: vec![event(&row, "written")],
-                wake: vec![row.id, id(1)],
-                wake_at_time: seconds(wake),
-                environments: vec![(row, lease(keep))],
-                ..Changes::default()
-            };
-            words(store.commit(changes).await)
+            words(store.commit(with_event_and_wake(row, lease(keep))).await)
         }
         Operation::WriteVm { number, keep, state, settled, wake } => {
             let mut row = vm_row(store, number).await.unwrap_or_else(|| vm(number.into()));
@@ -160,7 +147,7 @@ async fn apply(store: &dyn Store, operation: &Operation, now: i64) -> String {
 }
 
 /// Environments whose slugs may be taken; the first has the slug of another number.
-fn create(numbers: &[u8], slug: u8, now: i64) -> NewEnvironments {
+fn create(numbers: &[u8], slug: u8, key: Option<(u8, u8)>, now: i64) -> NewEnvironments {
     let mut request = new(numbers.iter().map(|number| {
         let mut row = environment((*number).into());
         row.wake_at = Some(at(now));
@@ -168,7 +155,24 @@ fn create(numbers: &[u8], slug: u8, now: i64) -> NewEnvironments {
     }));
     request.environments[0].slug = environment(slug.into()).slug;
     request.events = request.environments.iter().map(|row| event(row, "asked for")).collect();
+    request.idempotency = key.map(|(key, hash)| IdempotencyKey {
+        user: "anna".parse().unwrap(),
+        key: key.to_string(),
+        request_hash: hash.to_string(),
+        at: at(now),
+    });
     request
+}
+
+/// Writes a row, tells of it, and wakes it and another at the time it waits for.
+fn with_event_and_wake(row: Environment, lease: Lease) -> Changes {
+    Changes {
+        events: vec![event(&row, "written")],
+        wake: vec![row.id, id(1)],
+        wake_at_time: row.wake_at,
+        environments: vec![(row, lease)],
+        ..Changes::default()
+    }
 }
 
 /// Everything that can be read.
@@ -211,7 +215,7 @@ async fn compare(operations: Vec<Operation>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_121), ..ProptestConfig::default() })]
 
     #[test]
     fn memory_and_sqlite_agree(operations in vec(operation(), 1..60)) {
