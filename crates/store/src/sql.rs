@@ -105,7 +105,7 @@ impl SqlStore {
     pub async fn open(address: &str, options: SqlOptions) -> Result<Self, StoreError> {
         let connector = Connector::new(address, &options)?;
         let connection = connector.prepare().await?;
-        let reader = Reader::new(connector.readers(options.readers));
+        let reader = Reader::new(connector.readers(options.readers), connector.dialect);
         let statements = Arc::new(AtomicU64::new(0));
         let session = Session::new(connection, connector.dialect, Arc::clone(&statements), connector.on_commit.clone());
         let (writer, task) = Writer::start(connector, session, Arc::clone(&statements), options.group);

@@ -99,10 +99,11 @@ CREATE TABLE intents (
     created_at      INTEGER NOT NULL,
     settled_at      INTEGER
 ) STRICT;
-CREATE INDEX intents_environment ON intents (environment_id, id);
+CREATE INDEX intents_environment ON intents (environment_id, id) WHERE environment_id IS NOT NULL;
 CREATE INDEX intents_kind ON intents (kind, id);
 CREATE INDEX intents_open ON intents (id) WHERE outcome IN ('open', 'unknown');
-CREATE INDEX intents_open_environment ON intents (environment_id, id) WHERE outcome IN ('open', 'unknown');
+CREATE INDEX intents_open_environment ON intents (environment_id, id)
+    WHERE environment_id IS NOT NULL AND outcome IN ('open', 'unknown');
 CREATE INDEX intents_open_vm ON intents (vm_id, id) WHERE environment_id IS NULL AND outcome IN ('open', 'unknown');
 CREATE INDEX intents_call_home ON intents (call_home_hash) WHERE call_home_hash IS NOT NULL;
 

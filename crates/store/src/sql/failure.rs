@@ -18,7 +18,7 @@ pub(super) fn store_error(doing: &'static str, error: sqlx::Error) -> StoreError
     }
     match error {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::AnyDriverError(_) => {
-            let words: String = error.to_string().chars().take(300).collect();
+            let words: String = format!("while {doing}: {error}").chars().take(300).collect();
             StoreError::Damaged { table: "unknown", words }
         }
         error => StoreError::Database { doing, source: Box::new(error) },

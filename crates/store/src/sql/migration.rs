@@ -52,7 +52,7 @@ async fn run_in_transaction(connection: &mut AnyConnection, dialect: Dialect) ->
     for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
         plain(connection, if dialect == Dialect::Sqlite { migration.sqlite } else { migration.postgres }).await?;
         let note = Statement::new("INSERT INTO schema_migrations (number) VALUES (").value(migration.number).text(")");
-        note.into_query().execute(&mut *connection).await.map_err(failed)?;
+        note.into_query(dialect).execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
 }

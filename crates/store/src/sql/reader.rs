@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sqlx::AnyPool;
 use sqlx::any::AnyRow;
 
+use super::dialect::Dialect;
 use super::failure::store_error;
 use super::row::{ENVIRONMENT, EVENT, INTENT, Record, Row, TOKEN, USER, VM};
 use super::statement::{Statement, Value};
@@ -19,11 +20,12 @@ use crate::{EnvironmentQuery, IntentQuery, StoreError};
 /// Asks.
 pub(super) struct Reader {
     pool: AnyPool,
+    dialect: Dialect,
 }
 
 impl Reader {
-    pub(super) fn new(pool: AnyPool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: AnyPool, dialect: Dialect) -> Self {
+        Self { pool, dialect }
     }
 
     pub(super) async fn close(&self) {
@@ -31,7 +33,7 @@ impl Reader {
     }
 
     async fn rows(&self, doing: &'static str, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
-        statement.into_query().fetch_all(&self.pool).await.map_err(|error| store_error(doing, error))
+        statement.into_query(self.dialect).fetch_all(&self.pool).await.map_err(|error| store_error(doing, error))
     }
 
     async fn all<T: Record>(&self, doing: &'static str, statement: Statement) -> Result<Vec<T>, StoreError> {

@@ -73,7 +73,7 @@ impl Session {
     pub(super) async fn write(&mut self, doing: &'static str, statement: Statement) -> Result<u64, StoreError> {
         self.count();
         self.writes += 1;
-        let done = statement.into_query().execute(&mut self.connection).await;
+        let done = statement.into_query(self.dialect).execute(&mut self.connection).await;
         done.map(|done| done.rows_affected()).map_err(|error| store_error(doing, error))
     }
 
@@ -90,7 +90,11 @@ impl Session {
     /// Sends a statement that only answers rows.
     pub(super) async fn read(&mut self, doing: &'static str, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
         self.count();
-        statement.into_query().fetch_all(&mut self.connection).await.map_err(|error| store_error(doing, error))
+        statement
+            .into_query(self.dialect)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| store_error(doing, error))
     }
 
     /// Takes an event to be written at the end of the transaction and says how many were taken before it.

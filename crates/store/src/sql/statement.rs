@@ -7,6 +7,8 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
+use super::dialect::Dialect;
+
 /// Longest list that one statement carries. With the widest table's 20 columns that is 5,120 parameters; PostgreSQL
 /// takes 65,535 and SQLite 32,766 (<https://www.sqlite.org/limits.html#max_variable_number>).
 pub(super) const CHUNK: usize = 256;
@@ -86,7 +88,8 @@ impl From<bool> for Value {
 #[derive(Debug)]
 pub(super) struct Statement {
     text: String,
-    values: Vec<Value>,
+    /// Each value, and where in the text its placeholder belongs.
+    values: Vec<(usize, Value)>,
 }
 
 impl Statement {
@@ -154,14 +157,30 @@ impl Statement {
     }
 
     fn bind(&mut self, value: Value) {
-        self.values.push(value);
-        write!(self.text, "${}", self.values.len()).expect("writing to a string cannot fail");
+        self.values.push((self.text.len(), value));
+    }
+
+    /// The text with placeholders. SQLite would take `$1` too, but as a name, which is searched for among all names
+    /// whenever it is bound: the cost of a long statement would grow with the square of its length.
+    fn rendered(&self, dialect: Dialect) -> String {
+        let mut rendered = String::with_capacity(self.text.len() + 5 * self.values.len());
+        let mut done = 0;
+        for (number, (place, _)) in (1..).zip(&self.values) {
+            rendered.push_str(&self.text[done..*place]);
+            match dialect {
+                Dialect::Sqlite => rendered.push('?'),
+                Dialect::Postgres => write!(rendered, "${number}").expect("writing to a string cannot fail"),
+            }
+            done = *place;
+        }
+        rendered.push_str(&self.text[done..]);
+        rendered
     }
 
     /// The statement as sqlx sends it; it is prepared once per connection.
-    pub(super) fn into_query(self) -> Query<'static, Any, AnyArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(self.text));
-        for value in self.values {
+    pub(super) fn into_query(self, dialect: Dialect) -> Query<'static, Any, AnyArguments> {
+        let mut query = sqlx::query(AssertSqlSafe(self.rendered(dialect)));
+        for (_, value) in self.values {
             query = match value {
                 Value::Text(text) => query.bind(text),
                 Value::Number(number) => query.bind(number),
@@ -186,7 +205,7 @@ mod tests {
 
     #[test]
     fn lists_are_filled_up_so_that_few_texts_exist() {
-        let text = |count: usize| Statement::new("").list(vec![Value::from(1); count]).text;
+        let text = |count: usize| Statement::new("").list(vec![Value::from(1); count]).rendered(Dialect::Postgres);
         assert_eq!(text(1), "($1)");
         assert_eq!(text(2), "($1, $2, $3, $4)");
         assert_eq!(text(5), text(16));
@@ -196,8 +215,10 @@ mod tests {
     #[test]
     fn rows_keep_their_types_where_they_are_filled_up() {
         let statement = Statement::new("").rows(vec![vec![Value::from("a"), Value::from(1)]; 2]);
-        assert_eq!(statement.text, "(VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8)) AS new");
-        assert!(matches!(statement.values.as_slice()[6..], [Value::Text(None), Value::Number(None)]));
+        let text = statement.rendered(Dialect::Postgres);
+        assert_eq!(text, "(VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8)) AS new");
+        assert_eq!(statement.rendered(Dialect::Sqlite), "(VALUES (?, ?), (?, ?), (?, ?), (?, ?)) AS new");
+        assert!(matches!(statement.values.as_slice()[6..], [(_, Value::Text(None)), (_, Value::Number(None))]));
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! per piece, and would not help where the transaction as a whole is lost.
 
 mod group;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -43,7 +45,7 @@ pub(super) trait Work: Send + Sync + 'static {
 
 /// Work on its way to the writer.
 pub(super) enum Request {
-    Commit(Asked<Changes, Changes>),
+    Commit(Box<Asked<Changes, Changes>>),
     Assign(Box<Asked<Assignment, Option<(Environment, Vm)>>>),
     Other(Box<dyn Pending>),
 }
@@ -77,7 +79,7 @@ impl Writer {
     }
 
     pub(super) async fn commit(&self, changes: Changes) -> Result<Changes, StoreError> {
-        self.ask(|answer| Request::Commit(Asked::new(changes, answer))).await
+        self.ask(|answer| Request::Commit(Box::new(Asked::new(changes, answer)))).await
     }
 
     pub(super) async fn assign(&self, assignment: Assignment) -> Result<Option<(Environment, Vm)>, StoreError> {

@@ -91,7 +91,7 @@ impl Group {
 
     fn push(&mut self, request: Request) {
         match request {
-            Request::Commit(asked) => self.commits.push(asked),
+            Request::Commit(asked) => self.commits.push(*asked),
             Request::Assign(asked) => self.assignments.push(*asked),
             Request::Other(asked) => self.others.push(asked),
         }
@@ -107,7 +107,7 @@ impl Group {
 
     /// Each piece of work in a group of its own.
     pub(super) fn into_singles(self) -> Vec<Self> {
-        let commits = self.commits.into_iter().map(Request::Commit);
+        let commits = self.commits.into_iter().map(|asked| Request::Commit(Box::new(asked)));
         let assignments = self.assignments.into_iter().map(|asked| Request::Assign(Box::new(asked)));
         let others = self.others.into_iter().map(Request::Other);
         commits.chain(assignments).chain(others).map(|request| Self::new(std::iter::once(request))).collect()

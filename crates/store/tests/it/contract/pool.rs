@@ -1,0 +1,164 @@
+//! Giving VMs of the pool to environments.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use alfred_model::environment::{Step, Wish};
+use alfred_model::id::VmId;
+use alfred_model::vm::{Vm, VmState, VmStep};
+use alfred_store::{Assignment, Changes, Lease, PoolFilter, Store, StoreError};
+use futures::future::join_all;
+
+use crate::fixture::{add_vms, assignment, at, claim, claimed, environment, id, new, stored, vm};
+
+fn assignable(number: i64, seconds: Option<i64>) -> Vm {
+    let mut row = vm(number);
+    row.assignable_at = seconds.map(at);
+    row
+}
+
+/// Assigns at `seconds` and answers the VM's number.
+async fn assign(store: &dyn Store, number: u128, seconds: i64) -> Option<i64> {
+    let row = stored(store, number).await;
+    store.assign_vm(assignment(&row, seconds)).await.unwrap().map(|(_, vm)| vm.id.0)
+}
+
+pub(crate) async fn the_longest_assignable_vm_comes_first(store: Arc<dyn Store>) {
+    let mut preparing = assignable(9, Some(0));
+    preparing.state = VmState::Preparing;
+    let mut waiting = assignable(5, Some(20));
+    waiting.wake_at = Some(at(3));
+    add_vms(&*store, [preparing, waiting, assignable(4, Some(10)), assignable(3, Some(10)), assignable(8, None)]).await;
+    store.create_environments(new((1..=5).map(environment))).await.unwrap();
+    assert_eq!(assign(&*store, 1, 10).await, Some(8));
+    assert_eq!(assign(&*store, 2, 10).await, Some(3));
+    assert_eq!(assign(&*store, 3, 10).await, Some(4));
+    assert_eq!(assign(&*store, 4, 19).await, None);
+    let mut row = stored(&*store, 4).await;
+    row.step = Step::WriteRecord;
+    row.updated_at = at(20);
+    let (written, taken) = store.assign_vm(assignment(&row, 20)).await.unwrap().unwrap();
+    let mut expected = row.clone();
+    expected.vm_id = Some(VmId(5));
+    expected.address = vm(5).address;
+    expected.version += 1;
+    assert_eq!(written, expected);
+    assert_eq!(stored(&*store, 4).await, expected);
+    assert_eq!((taken.state, taken.step, taken.environment_id), (VmState::Assigned, VmStep::Settled, Some(id(4))));
+    assert_eq!((taken.assignable_at, taken.wake_at, taken.wiped_at), (None, None, None));
+    assert_eq!(taken.version, 1);
+    assert_eq!(store.vm(VmId(5)).await.unwrap(), Some(taken));
+    assert_eq!(store.events(Some(id(4)), 0, 9).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_vm_fits_the_filter(store: Arc<dyn Store>) {
+    let other = Vm { product: "V45".to_owned(), region: "US-east".to_owned(), ..vm(2) };
+    add_vms(&*store, [vm(1), other]).await;
+    store.create_environments(new([environment(1)])).await.unwrap();
+    let row = stored(&*store, 1).await;
+    let with = |product: Option<&str>, region: Option<&str>| Assignment {
+        filter: PoolFilter { product: product.map(str::to_owned), region: region.map(str::to_owned) },
+        ..assignment(&row, 1)
+    };
+    assert!(store.assign_vm(with(Some("V45"), Some("EU"))).await.unwrap().is_none());
+    let (row, chosen) = store.assign_vm(with(Some("V45"), None)).await.unwrap().unwrap();
+    assert_eq!(chosen.id, VmId(2));
+    let filter = PoolFilter { product: None, region: Some("EU".to_owned()) };
+    let again = Assignment { filter, ..assignment(&row, 1) };
+    assert_eq!(store.assign_vm(again).await.unwrap().map(|(_, vm)| vm.id), Some(VmId(1)));
+}
+
+pub(crate) async fn an_empty_pool_writes_nothing(store: Arc<dyn Store>) {
+    let mut row = claimed(&*store, 1).await;
+    let before = row.clone();
+    row.reason = Some("never".to_owned());
+    assert!(store.assign_vm(assignment(&row, 5)).await.unwrap().is_none());
+    assert_eq!(stored(&*store, 1).await, before);
+    assert_eq!(store.last_event().await.unwrap(), 0);
+}
+
+pub(crate) async fn assignment_is_fenced(store: Arc<dyn Store>) {
+    add_vms(&*store, [vm(1)]).await;
+    let mine = claimed(&*store, 1).await;
+    let mut stale = mine.clone();
+    stale.version -= 1;
+    assert!(matches!(store.assign_vm(assignment(&stale, 5)).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(store.vm(VmId(1)).await.unwrap(), Some(vm(1)));
+    store.wish_absent(id(1), "anna", at(3)).await.unwrap();
+    let mut mine = mine;
+    mine.wake_at = Some(at(99));
+    mine.updated_at = at(6);
+    let (row, _) = store.assign_vm(assignment(&mine, 6)).await.unwrap().unwrap();
+    assert_eq!((row.wish, row.wake_at), (Wish::Absent, Some(at(6))), "a wish is kept here too");
+    assert!(store.claim_environments(&claim("other", 7)).await.unwrap().is_empty(), "the lease was kept");
+}
+
+pub(crate) async fn assignment_takes_the_vm_from_its_worker(store: Arc<dyn Store>) {
+    let mut due = vm(1);
+    due.wake_at = Some(at(0));
+    add_vms(&*store, [due]).await;
+    let (held, _) = store.claim_vms(&claim("trimmer", 1)).await.unwrap().remove(0);
+    store.create_environments(new([environment(1)])).await.unwrap();
+    assert_eq!(assign(&*store, 1, 2).await, Some(1));
+    let cancel = Changes { vms: vec![(held, Lease::Release)], ..Changes::default() };
+    assert!(matches!(store.commit(cancel).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(store.renew_leases("trimmer", at(99)).await.unwrap(), 0);
+}
+
+pub(crate) async fn no_vm_is_given_twice(store: Arc<dyn Store>) {
+    add_vms(&*store, (1..=10).map(vm)).await;
+    store.create_environments(new((1..=16).map(environment))).await.unwrap();
+    let callers = (1..=16).map(|number| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { assign(&*store, number, 1).await })
+    });
+    let given: Vec<i64> = join_all(callers).await.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(given.len(), 10);
+    assert_eq!(given.into_iter().collect::<BTreeSet<_>>(), (1..=10).collect());
+    let owners: BTreeSet<_> = store.vms(false).await.unwrap().iter().filter_map(|vm| vm.environment_id).collect();
+    assert_eq!(owners.len(), 10);
+}
+
+pub(crate) async fn a_later_caller_does_not_help_an_earlier_one(store: Arc<dyn Store>) {
+    add_vms(&*store, [assignable(1, Some(100))]).await;
+    store.create_environments(new((1..=8).map(environment))).await.unwrap();
+    let callers = (1..=8).map(|number| {
+        let store = Arc::clone(&store);
+        let seconds = if number == 5 { 100 } else { 99 };
+        tokio::spawn(async move { (number, assign(&*store, number, seconds).await) })
+    });
+    for outcome in join_all(callers).await {
+        let (number, given) = outcome.unwrap();
+        assert_eq!(given, (number == 5).then_some(1), "{number}");
+    }
+}
+
+pub(crate) async fn filters_do_not_share_a_vm(store: Arc<dyn Store>) {
+    add_vms(&*store, (1..=4).map(vm)).await;
+    store.create_environments(new((1..=12).map(environment))).await.unwrap();
+    let rows = store.environments(alfred_store::EnvironmentQuery::default()).await.unwrap();
+    let callers = rows.into_iter().zip(0..).map(|(row, number)| {
+        let store = Arc::clone(&store);
+        let filter = match number % 3 {
+            0 => PoolFilter::default(),
+            1 => PoolFilter { product: Some("V153".to_owned()), region: None },
+            _ => PoolFilter { product: None, region: Some("EU".to_owned()) },
+        };
+        let wanted = Assignment { filter, ..assignment(&row, 1) };
+        tokio::spawn(async move { store.assign_vm(wanted).await.unwrap() })
+    });
+    let given = join_all(callers).await.into_iter().filter_map(Result::unwrap);
+    let given: Vec<i64> = given.map(|(_, vm)| vm.id.0).collect();
+    assert_eq!(given.len(), 4);
+    assert_eq!(given.into_iter().collect::<BTreeSet<_>>().len(), 4);
+}
+
+pub(crate) async fn vms_are_listed(store: Arc<dyn Store>) {
+    let mut ended = vm(2);
+    ended.state = VmState::Ended;
+    ended.cancel_date = Some(jiff::civil::date(2026, 12, 31));
+    add_vms(&*store, [vm(3), ended.clone(), vm(-1)]).await;
+    assert_eq!(store.vms(false).await.unwrap(), [vm(-1), vm(3)]);
+    assert_eq!(store.vms(true).await.unwrap(), [vm(-1), ended, vm(3)]);
+    assert_eq!(store.vm(VmId(9)).await.unwrap(), None);
+}
