@@ -98,7 +98,8 @@ impl ControlPlane {
 
     /// Ends it in an orderly way.
     pub(crate) async fn stop(mut self) {
-        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
+        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+        {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::INT);
         }
         let ended = tokio::time::timeout(START_LIMIT, self.child.wait()).await;

@@ -29,8 +29,7 @@ pub(crate) async fn plant_foreign(stage: &Stage) {
         options.password.expose_secret(),
     );
     let kind = ("content-type", "application/x-www-form-urlencoded".to_owned());
-    let login =
-        call(&stage.cloud, "POST", "/auth/realms/contabo/protocol/openid-connect/token", &[kind], &form).await;
+    let login = call(&stage.cloud, "POST", "/auth/realms/contabo/protocol/openid-connect/token", &[kind], &form).await;
     let headers = [
         ("authorization", format!("Bearer {}", login["access_token"].as_str().expect("a token"))),
         ("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31".to_owned()),
