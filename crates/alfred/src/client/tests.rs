@@ -58,9 +58,9 @@ fn client(url: &str, token: Option<&str>) -> Client {
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\n{\"a\":\"b\"}";
-const TAKEN: &str = "HTTP/1.1 409 Conflict\r\ncontent-length: 83\r\nconnection: close\r\n\r\n\
+const TAKEN: &str = "HTTP/1.1 409 Conflict\r\nconnection: close\r\n\r\n\
     {\"detail\":\"the slug `ox` is taken\",\"code\":\"slug_taken\",\"hint\":\"choose another\\u001b\"}\n";
-const BARE: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope";
+const BARE: &str = "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\nnope";
 
 #[tokio::test]
 async fn a_lost_creation_is_sent_again_under_the_same_key() {

@@ -1,0 +1,9 @@
+//! The real binary, run as a user runs it: what it prints, where, and with which exit code.
+
+mod bad_input;
+mod config;
+mod house;
+mod life;
+mod output;
+mod place;
+mod up;

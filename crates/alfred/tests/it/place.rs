@@ -1,0 +1,153 @@
+//! A place to run the binary in: its own working directory, home and environment.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The only line on stderr, after checking that there is no other and no backtrace or `Debug` output in it.
+    pub(crate) fn one_line(&self) -> &str {
+        let line = self.stderr.trim_end();
+        assert!(!line.is_empty() && !line.contains('\n'), "not one line: {self:?}");
+        assert!(line.starts_with("error: "), "{line}");
+        for bad in ["panicked", "RUST_BACKTRACE", "Some(", "Error {", "Os {", "\u{1b}"] {
+            assert!(!line.contains(bad), "{line}");
+        }
+        line
+    }
+}
+
+/// A temporary home.
+pub(crate) struct Place {
+    directory: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alfred"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("ALFRED_DATA_DIR", self.data())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ended {
+        let output = self.command(arguments).output().unwrap();
+        Ended {
+            code: output.status.code().expect("the command was not killed"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command line to its end.
+    pub(crate) fn line(&self, line: &str) -> Ended {
+        self.run(line.split_whitespace())
+    }
+
+    /// Starts a command that tells about itself in one line of JSON on stdout and then goes on.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        self.start_arguments(line.split_whitespace())
+    }
+
+    /// Starts a control plane on a local cloud with one fault.
+    pub(crate) fn start_with_fault(&self, rule: &str) -> Running {
+        self.start_arguments(["up", "--local", "--instant", "--listen", "127.0.0.1:0", "--fault", rule].into_iter())
+    }
+
+    fn start_arguments<'a>(&self, arguments: impl Iterator<Item = &'a str>) -> Running {
+        let stderr = self.path().join("stderr");
+        let mut child = self
+            .command(arguments.chain(["--json"]))
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&stderr).unwrap())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let told = serde_json::from_str(&first).unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("it said: {}", std::fs::read_to_string(&stderr).unwrap());
+        });
+        Running { child, told, stderr }
+    }
+}
+
+/// A command that goes on; it is killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    told: serde_json::Value,
+    stderr: PathBuf,
+}
+
+impl Running {
+    /// What it told about itself.
+    pub(crate) fn told(&self, name: &str) -> String {
+        self.told[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {}", self.told)).to_owned()
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end and answers its exit code; nothing, if a signal killed it.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

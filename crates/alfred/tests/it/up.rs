@@ -1,0 +1,136 @@
+//! What keeps `alfred up` from starting: each told in one line with what to do.
+
+use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+
+use crate::place::Place;
+
+/// Starts and stops once, so that there is a database.
+fn started_once(place: &Place) {
+    let mut up = place.start("up --local --instant --listen 127.0.0.1:0");
+    up.signal(rustix::process::Signal::TERM);
+    assert_eq!(up.wait(), Some(0), "{}", up.stderr());
+}
+
+async fn database(place: &Place) -> SqliteConnection {
+    let path = place.data().join("alfred.sqlite");
+    SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap()
+}
+
+#[test]
+fn a_busy_port() {
+    let place = Place::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    let ended = place.line(&format!("up --local --listen {address}"));
+    assert_eq!(ended.code, 1);
+    let line = ended.one_line();
+    assert!(line.contains(&format!("cannot listen on `{address}`")) && line.contains("--listen"), "{line}");
+    assert!(!place.data().join("admin-token").exists(), "no secret was made by a start that failed");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used() {
+    let place = Place::new();
+    // A file in its place fails for everybody, while permissions do not bind root.
+    place.file("data", "not a directory", 0o644);
+    let ended = place.line("up --local");
+    assert_eq!(ended.code, 1);
+    let line = ended.one_line();
+    assert!(line.contains("cannot be used") && line.contains("choose another with `--data-dir`"), "{line}");
+}
+
+#[test]
+fn the_data_directory_and_the_token_are_private() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    let up = place.start("up --local --instant --listen 127.0.0.1:0");
+    let mode = |name: &str| place.data().join(name).metadata().unwrap().mode() & 0o777;
+    assert_eq!((mode(""), mode("admin-token")), (0o700, 0o600));
+    let token = std::fs::read_to_string(place.data().join("admin-token")).unwrap();
+    assert!(up.stderr().contains(token.trim()), "the token is shown once: {}", up.stderr());
+    drop(up);
+    let up = place.start("up --local --instant --listen 127.0.0.1:0");
+    assert!(!up.stderr().contains(token.trim()), "and not again: {}", up.stderr());
+}
+
+#[test]
+fn another_process_on_the_same_data() {
+    let place = Place::new();
+    let _up = place.start("up --local --instant --listen 127.0.0.1:0");
+    let ended = place.line("up --local --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 1);
+    assert!(ended.one_line().contains("another `alfred up` uses the data directory"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_holds() {
+    let place = Place::new();
+    started_once(&place);
+    let mut other = database(&place).await;
+    other.execute("PRAGMA locking_mode = EXCLUSIVE").await.unwrap();
+    other.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let ended = place.line("up --local --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.one_line().contains("locked by another process"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_left_as_it_is() {
+    let place = Place::new();
+    started_once(&place);
+    let mut other = database(&place).await;
+    other
+        .execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'from the future', 1, X'00', 0)",
+        )
+        .await
+        .unwrap();
+    other.close().await.unwrap();
+    let ended = place.line("up --local --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.one_line().contains("schema version 9999"), "{ended:?}");
+    let mut other = database(&place).await;
+    let row = other.fetch_one("SELECT max(version) FROM _sqlx_migrations").await.unwrap();
+    assert_eq!(row.get::<i64, _>(0), 9999);
+}
+
+#[test]
+fn a_file_that_is_no_database() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::write(place.data().join("alfred.sqlite"), "this is no database, only a text of some length\n").unwrap();
+    let ended = place.line("up --local --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.one_line().contains("alfred.sqlite"), "{ended:?}");
+}
+
+#[test]
+fn a_database_address_that_is_none() {
+    let mut place = Place::new();
+    place.set("ALFRED_DATABASE_URL", "mysql://alfred:hunter2@db/alfred");
+    let ended = place.line("up --local --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let line = ended.one_line();
+    assert!(line.contains("is no database address") && !line.contains("hunter2"), "{line}");
+}
+
+#[test]
+fn without_credentials_it_names_all_that_are_missing() {
+    let mut place = Place::new();
+    place.set("ALFRED_DOMAIN", "alfredos.site");
+    let ended = place.line("up --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let line = ended.one_line();
+    assert!(line.contains("`CLOUDFLARE_API_TOKEN`, `CLOUDFLARE_ZONE_ID`, `CONTABO_CLIENT_ID`"), "{line}");
+    assert!(line.contains("try `alfred up --local`") && !line.contains("ALFRED_DOMAIN"), "{line}");
+}
+
+#[test]
+fn records_of_the_local_cloud_are_not_used_for_real_vms() {
+    let place = Place::new();
+    started_once(&place);
+    let ended = place.line("up --listen 127.0.0.1:0");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.one_line().contains("are about the local cloud"), "{ended:?}");
+}
