@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use alfred_local_cloud::journal::Outcome;
 use alfred_local_cloud::{LocalCloud, cloudflare};
 use bytes::Bytes;
 use hickory_proto::rr::RecordType;
@@ -75,7 +76,8 @@ pub(crate) async fn hold(stage: &Stage, vms: &Value, audit: &Value) {
     assert_eq!(vms[0]["state"], "ready", "promise 1: the VM is in the pool");
     assert!(vms[0]["assignable_at"].as_str().is_some(), "promise 4: the VM rests before somebody else gets it");
 
-    let limited = stage.cloud.journal().entries().iter().filter(|entry| entry.outcome.status() == Some(429)).count();
+    let entries = stage.cloud.journal().entries();
+    let limited = entries.iter().filter(|entry| entry.outcome == Outcome::Answered(429)).count();
     assert_eq!(limited, 0, "promise 8: Cloudflare had to refuse calls");
     assert_eq!(audit["findings"], json!([]), "the audit finds nothing");
 }

@@ -63,7 +63,7 @@ async fn play(story: Story, kill_at: Option<u64>) -> (Vec<String>, bool) {
         Story::Sqlite => None,
         Story::TwoReplicas => {
             let server = alfred_testing::postgres::Server::shared().expect("PostgreSQL can be started");
-            Some(server.database().expect("a database can be made"))
+            Some(server.create_database().expect("a database can be made"))
         }
     };
     let stage = Stage::new(kill_at.unwrap_or(0), database).await;
@@ -73,7 +73,8 @@ async fn play(story: Story, kill_at: Option<u64>) -> (Vec<String>, bool) {
     let mut run = Run::start(story, stage, crash).await;
     let asked = tokio::time::timeout(LIMIT, run.tell()).await;
     let asked = asked.unwrap_or_else(|_| panic!("{}: stuck after a kill at {kill_at:?}", story.name()));
-    promises::hold(&run.stage, &run.get("/v1/vms").await, &run.get("/v1/audit").await).await;
+    let (vms, audit) = (run.get("/v1/vms").await, run.get("/v1/audit").await);
+    promises::hold(&run.stage, &vms, &audit).await;
     for process in run.processes.drain(..) {
         process.stop().await;
     }
@@ -117,7 +118,8 @@ impl Run {
         let id = made["environments"][0]["id"].as_str().expect("an environment").to_owned();
         let path = format!("/v1/environments/{id}");
         let mut asked = self.follow(&path, "active").await;
-        promises::works(&self.stage, &self.get(&path).await).await;
+        let environment = self.get(&path).await;
+        promises::works(&self.stage, &environment).await;
         self.call("DELETE", &path, None).await;
         asked |= self.follow(&path, "deleted").await;
         asked

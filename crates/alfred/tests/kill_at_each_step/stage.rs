@@ -48,12 +48,12 @@ pub(crate) struct Stage {
     pub(crate) running: Running,
     pub(crate) data: TempDir,
     pub(crate) readiness_port: u16,
-    pub(crate) database: Option<alfred_testing::postgres::Database>,
+    pub(crate) database: Option<String>,
     contabo: contabo::Options,
 }
 
 impl Stage {
-    pub(crate) async fn new(seed: u64, database: Option<alfred_testing::postgres::Database>) -> Self {
+    pub(crate) async fn new(seed: u64, database: Option<String>) -> Self {
         let block = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed);
         let mut options = Options { contabo: contabo::Options::instant(), ..Options::default() };
         options.contabo.pool_base = Ipv4Addr::new(127, 128 + block / 2, 128 * (block % 2), 0);
@@ -89,7 +89,7 @@ impl Stage {
             ("CONTABO_API_PASSWORD", self.contabo.password.expose_secret().to_owned()),
         ];
         if let Some(database) = &self.database {
-            variables.push(("ALFRED_DATABASE_URL", database.url().to_owned()));
+            variables.push(("ALFRED_DATABASE_URL", database.clone()));
         }
         variables
     }

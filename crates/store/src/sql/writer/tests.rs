@@ -44,7 +44,7 @@ async fn writer(folder: &tempfile::TempDir) -> Writer {
     let address = format!("sqlite://{}/alfred.sqlite", folder.path().display());
     let connector = Connector::new(&address, &SqlOptions::default()).unwrap();
     let statements = Arc::new(AtomicU64::new(0));
-    let session = Session::new(connector.prepare().await.unwrap(), connector.dialect, Arc::clone(&statements));
+    let session = Session::new(connector.prepare().await.unwrap(), connector.dialect, Arc::clone(&statements), None);
     Writer::start(connector, session, statements, 256).0
 }
 
