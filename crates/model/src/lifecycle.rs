@@ -353,10 +353,14 @@ fn try_again(
         .wait(context.now, wait)
 }
 
-/// The same step again after `interval`, silently: nothing failed, it is not there yet.
+/// The same step again after `interval`: nothing failed, it is not there yet. Told once, not at each look.
 fn look_again(situation: &Situation<'_>, interval: Duration, reason: &str, context: &Context<'_>) -> Transition {
     let mut transition = Transition::new(situation.environment, context.now);
+    let news = transition.environment.reason.as_deref() != Some(reason);
     transition.environment.reason = Some(reason.to_owned());
+    if news {
+        transition = transition.tell(context.now, reason);
+    }
     transition.wait(context.now, interval)
 }
 
