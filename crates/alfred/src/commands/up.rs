@@ -5,7 +5,7 @@
 //! reconcilers run. The first administrator's token is made last of all that can fail.
 
 mod checks;
-mod first_token;
+pub(super) mod first_token;
 pub(super) mod local;
 mod owner;
 pub(super) mod providers;
