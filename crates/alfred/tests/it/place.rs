@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -32,11 +33,14 @@ impl Ended {
 pub(crate) struct Place {
     directory: tempfile::TempDir,
     variables: Vec<(String, String)>,
+    /// Its port is that of this place's machines: as long as it is held, no other place gets it.
+    machine_port: TcpListener,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        let machine_port = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new(), machine_port }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -67,6 +71,7 @@ impl Place {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("ALFRED_DATA_DIR", self.data())
+            .env("ALFRED_READINESS_PORT", self.machine_port.local_addr().unwrap().port().to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path())
             .stdin(Stdio::null());
