@@ -5,8 +5,13 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// No command that ends takes nearly so long, on the slowest of machines.
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// How a command ended.
 #[derive(Debug)]
@@ -80,7 +85,8 @@ impl Place {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ended {
-        let output = self.command(arguments).output().unwrap();
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = within_limit(child);
         Ended {
             code: output.status.code().expect("the command was not killed"),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -119,6 +125,22 @@ impl Place {
         });
         Running { child, told, stderr }
     }
+}
+
+/// The output of a command that should end. One that does not is killed, which fails the test instead of hanging it.
+fn within_limit(child: Child) -> std::process::Output {
+    let pid = Pid::from_child(&child);
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            // It may have ended in this moment.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    output
 }
 
 /// A command that goes on; it is killed when dropped.
