@@ -11,16 +11,17 @@ mod token;
 mod up;
 mod vm;
 
+use std::error::Error as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::cli::{Cli, Command, GlobalArguments};
 use crate::client::Client;
 use crate::config::{Config, Key, Sources};
-use crate::error::{Exit, Failure, one_line};
+use crate::error::{Exit, Failure};
 use crate::printer::{Printer, Verbosity};
 
 /// What a command works with.
@@ -67,11 +68,13 @@ pub(crate) fn run() -> ExitCode {
 /// usage helps.
 fn bad_command_line(error: &clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::ValueValidation {
-        let words = error.render().to_string();
-        let first = words.lines().next().unwrap_or_default();
-        let printer = Printer::new(Verbosity::Default, false);
-        printer.error(one_line(first.strip_prefix("error: ").unwrap_or(first)));
-        return Exit::Usage.into();
+        let told = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+        let (value, argument) = (told(ContextKind::InvalidValue), told(ContextKind::InvalidArg));
+        let value: String = value.chars().take(80).collect();
+        let reason = error.source().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let failure = Failure::usage(format!("`{value}` does not fit `{argument}`{reason}"));
+        Printer::new(Verbosity::Default, false).error(&failure);
+        return failure.exit.into();
     }
     // A stream that is closed has nobody who could be told.
     let _ = error.print();

@@ -16,6 +16,7 @@ mod files;
 mod logging;
 mod printer;
 mod progress;
+mod stop;
 mod system;
 mod table;
 

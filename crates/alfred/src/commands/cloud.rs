@@ -1,5 +1,7 @@
 //! `alfred cloud`: the local cloud alone.
 
+mod machine_port;
+
 use std::sync::Arc;
 
 use alfred_local_cloud::cloudflare::{self, DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions};
@@ -7,16 +9,22 @@ use alfred_local_cloud::faults::Rule;
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use secrecy::ExposeSecret as _;
 
+pub(super) use machine_port::MachinePort;
+
 use super::Context;
 use crate::cli::{CloudArguments, Plan};
 use crate::error::{Exit, Failure};
 use crate::logging;
+use crate::stop::Stop;
 use crate::system::{SystemClock, SystemRandom};
 
 /// Runs until interrupted.
 pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<Exit, Failure> {
     logging::start(context.printer);
-    let options = options(&arguments)?;
+    let stop = Stop::on_signals()?;
+    let machines = MachinePort::hold(&context.config)?;
+    let mut options = options(&arguments)?;
+    options.contabo.readiness_port = machines.number();
     let contabo = options.contabo.clone();
     let cloud = open(options)?;
     let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns }).await?;
@@ -34,9 +42,12 @@ pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<
          Ctrl-C ends",
         running.http_address, running.dns_address
     ));
-    super::up::asked_to_stop().await;
-    running.stop().await;
-    Ok(Exit::Done)
+    stop.gently.cancelled().await;
+    tokio::select! {
+        biased;
+        () = stop.at_once.cancelled() => Err(Failure::new("ended at once by a second signal")),
+        () = running.stop() => Ok(Exit::Done),
+    }
 }
 
 /// A cloud that goes on from its state file.

@@ -24,14 +24,13 @@ use alfred_store::Store;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::cli::UpArguments;
 use crate::config::Key;
 use crate::error::{Exit, Failure};
+use crate::stop::Stop;
 use crate::system::{SystemClock, SystemRandom};
 use crate::{files, logging};
 
@@ -49,31 +48,42 @@ const LOCAL_LEASE: Duration = Duration::from_secs(3);
 /// Runs until a signal asks it to stop.
 pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exit, Failure> {
     logging::start(context.printer);
+    let stop = Stop::on_signals()?;
     let data_dir = context.config.data_dir()?;
     files::private_directory(data_dir)?;
     let _owner = owner::claim(data_dir, arguments.local)?;
     let store = store::open(&context.config).await?;
-    let result = with_store(context, &arguments, Arc::clone(&store) as Arc<dyn Store>).await;
+    let result = with_store(context, &arguments, Arc::clone(&store) as Arc<dyn Store>, &stop).await;
     // What was handed to the store is written before the process ends.
     store.close().await;
     result
 }
 
-async fn with_store(context: &Context, arguments: &UpArguments, store: Arc<dyn Store>) -> Result<Exit, Failure> {
+async fn with_store(
+    context: &Context,
+    arguments: &UpArguments,
+    store: Arc<dyn Store>,
+    stop: &Stop,
+) -> Result<Exit, Failure> {
     // The port is taken before the local cloud starts, whose machines must know it, and before any check that takes
     // time, so that a busy port is told at once. Nobody is answered before the reconcilers run.
     let listener = listen(context).await?;
     let (cloud, providers) = if arguments.local {
-        let (running, providers) = local::start(context, arguments, &listener).await?;
-        (Some(running), providers)
+        let (local, providers) = local::start(context, arguments, &listener).await?;
+        (Some(local), providers)
     } else {
         let providers = Providers::from_config(&context.config)?;
-        checks::run(context.printer, &providers).await?;
+        tokio::select! {
+            biased;
+            () = stop.gently.cancelled() => return Ok(Exit::Done),
+            result = checks::run(context.printer, &providers) => result?,
+        }
         (None, providers)
     };
-    let result = with_providers(context, store, providers, listener, cloud.as_ref()).await;
+    let result =
+        with_providers(context, store, providers, listener, cloud.as_ref().map(|local| &local.running), stop).await;
     if let Some(cloud) = cloud {
-        cloud.stop().await;
+        cloud.running.stop().await;
     }
     result
 }
@@ -84,6 +94,7 @@ async fn with_providers(
     providers: Providers,
     listener: TcpListener,
     cloud: Option<&Running>,
+    stop: &Stop,
 ) -> Result<Exit, Failure> {
     let metrics = record_metrics()?;
     let settings = settings(context, &providers, &*store).await?;
@@ -93,17 +104,15 @@ async fn with_providers(
     let router =
         Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
     say_addresses(context, &listener, cloud)?;
-    let stop = CancellationToken::new();
-    let served = tokio::spawn(alfred_server::serve(listener, router, stop.clone()));
-    let reconciled = tokio::spawn(engine.run(stop.clone()));
-    asked_to_stop().await;
+    let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
+    let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
+    stop.gently.cancelled().await;
     context.printer.note("stopping: what is being done is brought to a resting point; a second signal ends at once");
     ready.send_replace(false);
-    stop.cancel();
     let drained = async { tokio::join!(served, reconciled) };
     tokio::select! {
         biased;
-        () = asked_to_stop() => {
+        () = stop.at_once.cancelled() => {
             let failure = Failure::new("ended at once by a second signal");
             Err(failure.hint("nothing is lost, the next start goes on from the records"))
         }
@@ -182,17 +191,10 @@ fn record_metrics() -> Result<PrometheusHandle, Failure> {
     PrometheusBuilder::new().install_recorder().map_err(|error| Failure::because("cannot collect metrics", &error))
 }
 
-/// Waits for the signal that asks to stop: Ctrl-C, or what systemd and container runtimes send.
+/// Waits until a signal asks to stop.
 pub(super) async fn asked_to_stop() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            // Without that signal there is still the other.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending::<()>().await },
-        _ = terminated => {}
+    match Stop::on_signals() {
+        Ok(stop) => stop.gently.cancelled().await,
+        Err(_) => std::future::pending().await,
     }
 }

@@ -40,7 +40,7 @@ fn other_bad_values_are_one_line_too() {
         ("env create --time-zone ../../etc/passwd", "time zone"),
         ("env show a_b", "`_` is none of these"),
         ("env delete brave-tiger a.b", "`.` is none of these"),
-        ("token revoke 7", "invalid value '7'"),
+        ("token revoke 7", "`7` does not fit `<ID>`"),
         ("up --listen localhost", "invalid socket address"),
         ("cloud --zone single", "is a single label"),
         ("cloud --fault nonsense", "is no part of a fault rule"),

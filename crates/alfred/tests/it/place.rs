@@ -2,10 +2,16 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// No command that ends takes nearly so long, on the slowest of machines.
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// How a command ended.
 #[derive(Debug)]
@@ -32,11 +38,14 @@ impl Ended {
 pub(crate) struct Place {
     directory: tempfile::TempDir,
     variables: Vec<(String, String)>,
+    /// Its port is that of this place's machines: as long as it is held, no other place gets it.
+    machine_port: TcpListener,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        let machine_port = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new(), machine_port }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -67,6 +76,7 @@ impl Place {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("ALFRED_DATA_DIR", self.data())
+            .env("ALFRED_READINESS_PORT", self.machine_port.local_addr().unwrap().port().to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path())
             .stdin(Stdio::null());
@@ -75,7 +85,8 @@ impl Place {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ended {
-        let output = self.command(arguments).output().unwrap();
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = within_limit(child);
         Ended {
             code: output.status.code().expect("the command was not killed"),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -114,6 +125,22 @@ impl Place {
         });
         Running { child, told, stderr }
     }
+}
+
+/// The output of a command that should end. One that does not is killed, which fails the test instead of hanging it.
+fn within_limit(child: Child) -> std::process::Output {
+    let pid = Pid::from_child(&child);
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            // It may have ended in this moment.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    output
 }
 
 /// A command that goes on; it is killed when dropped.

@@ -62,14 +62,12 @@ fn another_process_on_the_same_data() {
     assert!(ended.one_line().contains("another `alfred up` uses the data directory"), "{ended:?}");
 }
 
-#[tokio::test]
-async fn a_database_that_another_program_holds() {
-    let place = Place::new();
-    started_once(&place);
-    let mut other = database(&place).await;
-    other.execute("PRAGMA locking_mode = EXCLUSIVE").await.unwrap();
-    other.execute("BEGIN EXCLUSIVE").await.unwrap();
-    let ended = place.line("up --local --listen 127.0.0.1:0");
+#[test]
+fn a_database_that_another_process_holds() {
+    let (one, mut other) = (Place::new(), Place::new());
+    let _up = one.start("up --local --instant --listen 127.0.0.1:0");
+    other.set("ALFRED_DATABASE_URL", format!("sqlite://{}", one.data().join("alfred.sqlite").display()));
+    let ended = other.line("up --local --listen 127.0.0.1:0");
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.one_line().contains("locked by another process"), "{ended:?}");
 }
@@ -79,19 +77,13 @@ async fn a_database_of_a_newer_program_is_left_as_it_is() {
     let place = Place::new();
     started_once(&place);
     let mut other = database(&place).await;
-    other
-        .execute(
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-             VALUES (9999, 'from the future', 1, X'00', 0)",
-        )
-        .await
-        .unwrap();
+    other.execute("INSERT INTO schema_migrations (number) VALUES (9999)").await.unwrap();
     other.close().await.unwrap();
     let ended = place.line("up --local --listen 127.0.0.1:0");
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.one_line().contains("schema version 9999"), "{ended:?}");
     let mut other = database(&place).await;
-    let row = other.fetch_one("SELECT max(version) FROM _sqlx_migrations").await.unwrap();
+    let row = other.fetch_one("SELECT max(number) FROM schema_migrations").await.unwrap();
     assert_eq!(row.get::<i64, _>(0), 9999);
 }
 

@@ -45,7 +45,7 @@ async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(zone) = answer(printer, "`CLOUDFLARE_ZONE_ID`", result, |_| {
-        "check `CLOUDFLARE_ZONE_ID` on the zone's overview page at https://dash.cloudflare.com".to_owned()
+        Some("check `CLOUDFLARE_ZONE_ID` on the zone's overview page at https://dash.cloudflare.com")
     })?
     else {
         return Ok(());
@@ -78,17 +78,19 @@ async fn permission(printer: Printer, providers: &Providers) -> Result<(), Failu
 async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     // A name that nobody has: the answer is short, and it takes a login to get it.
     let filter = InstanceFilter::display_name("alfredos-start-up-check");
-    let answer = answer(printer, "Contabo's login", providers.contabo.instances(&filter).await, |_| {
-        "check the four `CONTABO_` variables against https://my.contabo.com/api/details".to_owned()
-    })?;
+    let result = providers.contabo.instances(&filter).await;
+    // The client's own words already name the four variables.
+    let answer = answer(printer, "Contabo's login", result, |_| None)?;
     if answer.is_some() {
         printer.detail("contabo: the login works");
     }
     Ok(())
 }
 
-fn token_hint(_: &ProviderError) -> String {
-    "check `CLOUDFLARE_API_TOKEN`, or make a new one at https://dash.cloudflare.com/profile/api-tokens".to_owned()
+fn token_hint(error: &ProviderError) -> Option<&'static str> {
+    // Where the permission is missing, the client's own words already say which.
+    let hint = "check its value, or make a new one at https://dash.cloudflare.com/profile/api-tokens";
+    (error.kind != ErrorKind::Permission).then_some(hint)
 }
 
 /// The answer; nothing and a warning, if the platform cannot be asked now; a failure, if it said no.
@@ -96,12 +98,17 @@ fn answer<T>(
     printer: Printer,
     what: &str,
     result: Result<T, ProviderError>,
-    hint: impl Fn(&ProviderError) -> String,
+    hint: impl Fn(&ProviderError) -> Option<&'static str>,
 ) -> Result<Option<T>, Failure> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.disposition == Disposition::Definite => {
-            Err(Failure::new(format!("{what} does not work: {}", error.words)).hint(hint(&error)))
+        // A login that was refused is put off, for those who were in the middle of something. Here it is an answer.
+        Err(error) if error.disposition == Disposition::Definite || matches!(error.status, Some(400..=403)) => {
+            let failure = Failure::new(format!("{what} does not work: {}", error.words));
+            Err(match hint(&error) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
         }
         Err(error) => {
             printer.warning(format_args!("{what} cannot be checked now: {}; starting all the same", error.words));

@@ -26,13 +26,21 @@ use crate::system::SystemRandom;
 /// A machine on this machine answers at once or not at all.
 const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The local cloud while it runs.
+pub(super) struct Local {
+    pub(super) running: Running,
+    _machine_port: cloud::MachinePort,
+}
+
 /// Starts the local cloud and makes clients for it.
 pub(super) async fn start(
     context: &Context,
     arguments: &UpArguments,
     listener: &TcpListener,
-) -> Result<(Running, Providers), Failure> {
-    let delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
+) -> Result<(Local, Providers), Failure> {
+    let mut delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
+    let machine_port = cloud::MachinePort::hold(&context.config)?;
+    delays.readiness_port = machine_port.number();
     let options = Options {
         contabo: delays.clone(),
         faults: cloud::rules(&arguments.fault)?,
@@ -42,7 +50,7 @@ pub(super) async fn start(
     let cloud = cloud::open(options)?;
     let running = cloud::serve(&cloud, Listen { http: arguments.cloud_listen, dns: arguments.cloud_dns }).await?;
     let providers = providers(&cloud, &running, &delays, listener)?;
-    Ok((running, providers))
+    Ok((Local { running, _machine_port: machine_port }, providers))
 }
 
 /// The clients for a local cloud that listens.

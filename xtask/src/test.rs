@@ -1,0 +1,108 @@
+//! `cargo xtask test`: everything that can be tested on this machine, counted.
+//!
+//! A test that cannot run for want of a tool counts as failed: green means that all of it ran.
+
+mod count;
+
+use std::path::Path;
+
+use count::Count;
+
+use crate::run::{Step, root, run_reading};
+use crate::tools;
+
+/// What came of everything.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    could_not_run: Vec<String>,
+}
+
+/// Finds what tests need, runs them all, and ends with the line `N passed, N failed`.
+pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
+    let mut tally = Tally::default();
+    let needs = [("PostgreSQL", tools::postgresql().and_then(|_| tools::postgresql_user())), ("dig", tools::dig())];
+    for (what, result) in needs {
+        if let Err(words) = result {
+            // The tests that need it fail by themselves and are counted there; this says why, and what to do.
+            tally.could_not_run.push(format!("tests with {what}: {words}"));
+        }
+    }
+    rust(arguments, &mut tally)?;
+    // A selection of tests is for whoever works on them; the peers belong to the whole.
+    if arguments.is_empty() {
+        peers(&mut tally)?;
+    }
+    finish(&tally)
+}
+
+/// Every Rust test: with nextest, which runs each in its own process, or with cargo alone. Doc tests are cargo's.
+fn rust(arguments: &[&str], tally: &mut Tally) -> Result<(), String> {
+    let workspace = ["--workspace", "--all-targets", "--locked", "--no-fail-fast"];
+    if tools::answers("cargo", &["nextest", "--version"]) {
+        let step = Step::cargo(["nextest", "run"].into_iter().chain(workspace).chain(arguments.iter().copied()));
+        count(&step, tally)?;
+        if arguments.is_empty() {
+            count(&Step::cargo(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), tally)?;
+        }
+        return Ok(());
+    }
+    let workspace = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    count(&Step::cargo(workspace.into_iter().chain(arguments.iter().copied())), tally)
+}
+
+/// The clients that other people wrote, against the local cloud. Each script is one test.
+fn peers(tally: &mut Tally) -> Result<(), String> {
+    let script = root().join("crates/local-cloud/tests/peers/run.sh");
+    match tools::python() {
+        Ok(python) => script_test(&script, &python, tally),
+        Err(words) => {
+            tally.failed += 1;
+            tally.could_not_run.push(format!("the Python SDK and octoDNS against the local cloud: {words}"));
+            Ok(())
+        }
+    }
+}
+
+fn script_test(script: &Path, python: &Path, tally: &mut Tally) -> Result<(), String> {
+    let step = Step::new("sh", [script]).variable("PEER_PYTHON", python);
+    if run_reading(&step, &mut |_| {})? {
+        tally.passed += 1;
+    } else {
+        tally.failed += 1;
+    }
+    Ok(())
+}
+
+fn count(step: &Step, tally: &mut Tally) -> Result<(), String> {
+    let mut count = Count::default();
+    let succeeded = run_reading(step, &mut |line| count.read(line))?;
+    tally.passed += count.passed;
+    tally.failed += count.failed;
+    if count.skipped > 0 {
+        tally.could_not_run.push(format!("{} tests were left out by `{}`", count.skipped, step.line()));
+    }
+    if !succeeded && count.failed == 0 {
+        // It did not come as far as a test: a build error, or a runner that broke.
+        tally.failed += 1;
+        tally.could_not_run.push(format!("`{}` failed before or beside its tests", step.line()));
+    }
+    Ok(())
+}
+
+fn finish(tally: &Tally) -> Result<(), String> {
+    println!();
+    for words in &tally.could_not_run {
+        println!("could not run: {words}");
+    }
+    let summary = format!("{} passed, {} failed", tally.passed, tally.failed);
+    println!("{summary}");
+    if tally.failed > 0 {
+        return Err("not all tests passed".to_owned());
+    }
+    if tally.passed == 0 {
+        return Err("no test ran".to_owned());
+    }
+    Ok(())
+}

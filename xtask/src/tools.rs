@@ -1,0 +1,101 @@
+//! Finding what tests need, and installing what can be installed without asking: with `apt-get` as root on Debian and
+//! its relatives, with `pip` into a folder of the build.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::run::{Step, run, target};
+
+/// The foreign clients that the local cloud is tested with.
+const PYTHON_PACKAGES: [&str; 3] = ["cloudflare", "octodns", "octodns-cloudflare"];
+
+/// Whether a program can be started and ends well.
+pub(crate) fn answers(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// The folder with PostgreSQL's server programs, which Debian keeps out of `PATH`.
+pub(crate) fn postgresql() -> Result<PathBuf, String> {
+    find_postgresql().map_or_else(
+        || {
+            install("postgresql", "PostgreSQL's server programs (`initdb`, `postgres`)")?;
+            find_postgresql().ok_or_else(|| "PostgreSQL was installed, but `initdb` is nowhere".to_owned())
+        },
+        Ok,
+    )
+}
+
+fn find_postgresql() -> Option<PathBuf> {
+    let in_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&in_path).collect();
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path().join("bin")).collect())
+        .unwrap_or_default();
+    versions.sort();
+    folders.extend(versions.into_iter().rev());
+    folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// `initdb` refuses to run as root: the tests then need the user that Debian's package makes.
+pub(crate) fn postgresql_user() -> Result<(), String> {
+    if !is_root() || answers("id", &["-u", "postgres"]) {
+        return Ok(());
+    }
+    run(&Step::new("useradd", ["--system", "--no-create-home", "--shell", "/bin/sh", "postgres"])).map_err(|words| {
+        format!(
+            "PostgreSQL does not run as root, and there is no user `postgres`: {words}; run the tests as another user"
+        )
+    })
+}
+
+/// `dig`, the DNS client that people use.
+pub(crate) fn dig() -> Result<(), String> {
+    if answers("dig", &["-v"]) {
+        return Ok(());
+    }
+    install("bind9-dnsutils", "`dig`")?;
+    if answers("dig", &["-v"]) { Ok(()) } else { Err("`dig` was installed, but does not run".to_owned()) }
+}
+
+/// A Python that has the foreign clients, in a folder of the build.
+pub(crate) fn python() -> Result<PathBuf, String> {
+    let folder = target().join("peers");
+    let python = folder.join("bin/python");
+    if has_packages(&python) {
+        return Ok(python);
+    }
+    if !answers("python3", &["-c", "import venv, ensurepip"]) {
+        install("python3-venv", "`python3` with `venv`")?;
+    }
+    run(&Step::new("python3", ["-m", "venv", "--clear", &folder.to_string_lossy()]))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(&Step::new(&python, install.into_iter().chain(PYTHON_PACKAGES)))?;
+    if has_packages(&python) {
+        Ok(python)
+    } else {
+        Err("the Python clients were installed, but do not load".to_owned())
+    }
+}
+
+fn has_packages(python: &Path) -> bool {
+    python.is_file() && answers(python, &["-c", "import cloudflare, octodns, octodns_cloudflare"])
+}
+
+fn install(package: &str, what: &str) -> Result<(), String> {
+    let missing = format!("{what} is missing: install it, on Debian with `apt-get install {package}`");
+    if !is_root() || !answers("apt-get", &["--version"]) {
+        return Err(missing);
+    }
+    let quiet = |arguments: &[&str]| {
+        run(&Step::new("apt-get", arguments.iter().copied()).variable("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    quiet(&["update", "--quiet"]).map_err(|words| format!("{missing} ({words})"))?;
+    quiet(&["install", "--yes", "--quiet", package]).map_err(|words| format!("{missing} ({words})"))
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
