@@ -75,6 +75,10 @@ pub fn observed(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Vm {
         new.region.clone_from(&instance.region);
     }
     new.cancel_date = instance.cancel_date.or(vm.cancel_date);
+    // A rename whose answer was lost may have been carried out.
+    if instance.display_name == pool_display_name(vm.id) {
+        new.display_name.clone_from(&instance.display_name);
+    }
     new.install_seen |= instance.status != InstanceStatus::Running;
     if new != *vm {
         new.updated_at = now;

@@ -29,7 +29,10 @@ async fn an_environment_is_made_works_and_leaves_its_vm_in_the_pool() {
     let vms = world.store.vms(false).await.unwrap();
     assert_eq!(vms.len(), 1);
     assert_eq!(vms[0].state, VmState::Ready);
-    assert!(vms[0].assignable_at.unwrap() > vms[0].wiped_at.unwrap(), "the VM rests until the name is forgotten: {vms:#?}");
+    assert!(
+        vms[0].assignable_at.unwrap() > vms[0].wiped_at.unwrap(),
+        "the VM rests until the name is forgotten: {vms:#?}"
+    );
     let report = process.engine.audit().await.unwrap();
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }

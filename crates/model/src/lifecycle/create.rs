@@ -46,7 +46,8 @@ pub(super) fn named(
             try_again(situation, intent, &failure, context)
         }
         Err(failure) => Transition::new(environment, context.now)
-            .step(next, context.now)
+            // The next look at the VM tells which name it has.
+            .step(if next == Step::ReachVm { Step::AwaitVm } else { next }, context.now)
             .settle(intent, Outcome::Rejected, Some(failure.words.clone()), context.now)
             .tell(context.now, format!("the VM keeps its old display name: {}", failure.words)),
     }
@@ -95,7 +96,14 @@ pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>
             look_again(situation, policy.vm_interval, "the provider does not show the VM yet", context)
         };
     };
-    let vm = situation.vm.map(|vm| pool::observed(vm, instance, context.now));
+    let vm = situation.vm.map(|vm| {
+        let mut vm = pool::observed(vm, instance, context.now);
+        // A rename whose answer was lost may have been carried out.
+        if instance.display_name == environment.vm_display_name() {
+            vm.display_name.clone_from(&instance.display_name);
+        }
+        vm
+    });
     let changed = situation.vm.zip(vm.as_ref()).is_some_and(|(old, new)| old != new);
     let with_vm = |mut transition: Transition| {
         if was_with_person && transition.environment.step == environment.step {
