@@ -7,6 +7,7 @@ use std::time::Duration;
 use alfred_engine::CreateEnvironments;
 use alfred_local_cloud::cloudflare::{DEMO_ZONE, DEMO_ZONE_ID, Permission, Plan, ZoneOptions};
 use alfred_local_cloud::faults::{Fault, Rule};
+use alfred_local_cloud::journal::Outcome;
 use alfred_local_cloud::{Options, contabo};
 use alfred_model::environment::{Environment, Status};
 use alfred_model::vm::VmState;
@@ -76,8 +77,12 @@ async fn one_bad_change_of_two_hundred_is_found_and_the_others_live() {
     let reason = bad.reason.expect("a reason");
     assert!(reason.contains("brave-bad.alfredos.site") && reason.contains("CNAME"), "{reason}");
     assert!(view::records(&world.cloud).iter().any(|record| record.id == foreign["id"]), "promise 3");
-    let calls = world.counts.of(BATCH);
-    assert!((2..=15).contains(&calls), "halving took {calls} batches");
+    let batches = world.cloud.journal().entries().into_iter().filter(|entry| entry.route == "cloudflare.records.batch");
+    let refused: Vec<bool> = batches.map(|entry| entry.outcome == Outcome::Answered(400)).collect();
+    let first = refused.iter().position(|refused| *refused).expect("the bad change was sent");
+    let last = refused.iter().rposition(|refused| *refused).expect("the bad change was sent");
+    assert!((2..=15).contains(&(last - first + 1)), "halving: {refused:?}");
+    assert!(refused.len() <= 20, "{} batches", refused.len());
     assert!(world.counts.of(LIST) <= 1, "only the bad name is read");
 }
 
