@@ -1,5 +1,7 @@
 //! The real binary, run as a user runs it: what it prints, where, and with which exit code.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 mod bad_input;
 mod config;
 mod house;
