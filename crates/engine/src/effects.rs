@@ -15,7 +15,7 @@ use alfred_providers::contabo::{Instance, OrderRequest, ReinstallRequest, Reques
 use alfred_providers::secret;
 
 use crate::Engine;
-use crate::writer::Change;
+use crate::writer::{Change, Look};
 
 /// The request id that an intent was written with. A row that holds none that Contabo takes cannot be sent.
 pub(crate) fn request_id(intent: Option<&Intent>) -> Result<RequestId, Failure> {
@@ -145,12 +145,28 @@ impl Engine {
         read_first: bool,
     ) -> Result<RecordId, Failure> {
         let desired = DesiredRecord { name: environment.domain.clone(), address, mark: self.mark(environment) };
-        let written = self.writer.submit(Change::Write { desired, read_first }).await?;
+        let look = match read_first {
+            true => Look::Ours,
+            false if self.is_free(environment).await => Look::Nowhere,
+            false => Look::Everywhere,
+        };
+        let written = self.writer.submit(Change::Write { desired, look }).await?;
         written.ok_or_else(|| Failure::unknown("the DNS writer named no record"))
     }
 
+    /// Whether nothing at all stands at the name, by the authoritative servers' own word: asking them costs no call of
+    /// the API's budget. Without their word the zone is read.
+    async fn is_free(&self, environment: &Environment) -> bool {
+        let answers = self.authority.ask(&environment.domain).await.unwrap_or_default();
+        !answers.is_empty() && answers.iter().all(|answer| answer.state == AnswerState::NoSuchName)
+    }
+
     pub(crate) async fn withdraw_record(&self, environment: &Environment) -> Result<(), Failure> {
-        let change = Change::Withdraw { name: environment.domain.clone(), mark: self.mark(environment) };
+        let change = Change::Withdraw {
+            name: environment.domain.clone(),
+            mark: self.mark(environment),
+            address: environment.address,
+        };
         self.writer.submit(change).await.map(|_| ())
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alfred_model::environment::Environment;
+use alfred_model::failure::Failure;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{self, Action, Context, Report, Situation, Transition};
 use alfred_model::vm::Vm;
@@ -10,8 +11,8 @@ use alfred_store::{Assignment, Changes, ClaimedEnvironment, Lease, PoolFilter, S
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::Engine;
 use crate::intents::NewIntent;
+use crate::{Engine, measure};
 
 /// The rows in hand, and what of them is not written yet.
 ///
@@ -76,6 +77,7 @@ impl Engine {
                 _ => intent.as_ref(),
             };
             let transition = lifecycle::advance(&work.situation(), settled, report, &context);
+            measure::environment(&work.environment, &transition.environment);
             let at_once = transition.new_vm.is_some();
             work.take(transition);
             if work.environment.wake_at.is_none_or(|wake_at| wake_at > now) {
@@ -164,7 +166,10 @@ impl Engine {
                 let owned = self.store.owned_vms().await?;
                 Report::PoolEmpty { owned: u32::try_from(owned).unwrap_or(u32::MAX) }
             }
-            Action::Order => self.order(environment, intent).await,
+            Action::Order => match self.over_limit().await? {
+                Some(failure) => Report::OrderFailed(failure),
+                None => self.order(environment, intent).await,
+            },
             Action::SettleOrder(intent) => self.settle_order(environment, intent).await?,
             Action::NameVm(vm_id) => {
                 let name = environment.vm_display_name();
@@ -182,6 +187,15 @@ impl Engine {
             Action::AskServers => self.ask_servers(environment).await,
             Action::WithdrawRecord => Report::Withdrawn(self.withdraw_record(environment).await),
         })
+    }
+
+    /// Counted once more with the order's own intent in the store: of several replicas that counted at the same time,
+    /// at least one sees the other's.
+    async fn over_limit(&self) -> Result<Option<Failure>, Interrupted> {
+        let limit = self.settings.policy.vm_limit;
+        let owned = self.store.owned_vms().await?;
+        let words = format!("{owned} VMs would be owned and the limit is {limit}: nothing was ordered");
+        Ok((owned > u64::from(limit)).then(|| Failure::wait(words, None)))
     }
 
     async fn write(&self, work: &mut Work, lease: Lease) -> Result<(), Interrupted> {

@@ -12,6 +12,7 @@ mod effects;
 mod environments;
 mod gather;
 mod intents;
+mod measure;
 mod order;
 mod reader;
 mod request;

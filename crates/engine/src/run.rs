@@ -112,6 +112,7 @@ impl Engine {
         }
         let wait = self.until_next_wake().await;
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = due.notified(), if !busy => {}
             Some(_) = running.join_next(), if busy => {}
@@ -130,6 +131,7 @@ impl Engine {
     async fn renew_loop(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
+            biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.settings.lease / 4) => {}
             }
@@ -156,6 +158,7 @@ impl Engine {
     async fn store_failed(&self, doing: &'static str, error: &StoreError, stop: &CancellationToken) {
         tracing::error!(error = %error, doing, "the store failed");
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = tokio::time::sleep(STORE_PAUSE) => {}
         }

@@ -8,8 +8,8 @@ use alfred_model::pool::{self, VmAction, VmReport};
 use alfred_model::vm::{Vm, pool_display_name};
 use alfred_store::{Changes, Lease, StoreError};
 
-use crate::Engine;
 use crate::intents::NewIntent;
+use crate::{Engine, measure};
 
 impl Engine {
     /// Drives one VM. Whatever interrupts it, the row and the intents written so far are enough to go on.
@@ -44,6 +44,7 @@ impl Engine {
             let now = self.clock.now();
             let context = Context { now, unit: self.random.unit(), policy: &self.settings.policy };
             let transition = pool::advance(&vm, intent.as_ref(), report, &context);
+            measure::vm(&vm, &transition.vm);
             vm = transition.vm;
             if let Some(settled) = transition.intent {
                 open_intents.retain(|known| known.id != settled.id);

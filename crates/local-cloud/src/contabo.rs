@@ -10,6 +10,7 @@
 
 mod actions;
 mod audit;
+mod block;
 mod catalogue;
 mod contract;
 mod fields;
@@ -62,7 +63,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     changed: watch::Sender<u64>,
-    machines: tokio::sync::Mutex<Option<Machines>>,
+    machines: tokio::sync::Mutex<Option<(Machines, Option<block::Block>)>>,
     /// Where the machines' listeners are, while they run.
     dials: Mutex<Option<crate::machines::Dials>>,
 }
@@ -152,21 +153,30 @@ impl Contabo {
         if machines.is_some() {
             return Ok(());
         }
-        let most = self.lock().options.instance_cap;
+        let (options, own) = {
+            let inner = self.lock();
+            (inner.options.clone(), inner.state.block.filter(|_| !inner.state.instances.is_empty()))
+        };
+        let block = block::take(&options, own).await?;
+        if let Some(block) = &block {
+            self.lock().state.block = Some(block.base);
+        }
+        let most = options.instance_cap;
         // The machines hold a weak reference: they end with the cloud, not the other way round.
         let weak = Arc::downgrade(&self.shared);
         let census = move || weak.upgrade().map(|shared| Self { shared }.census());
         let started = Machines::start(census, self.changed(), most).await?;
         *self.shared.dials.lock().unwrap_or_else(PoisonError::into_inner) = Some(started.dials());
-        *machines = Some(started);
+        *machines = Some((started, block));
         Ok(())
     }
 
     /// Closes all listeners.
     pub async fn stop_machines(&self) {
         *self.shared.dials.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if let Some(machines) = self.shared.machines.lock().await.take() {
+        if let Some((machines, block)) = self.shared.machines.lock().await.take() {
             machines.stop().await;
+            drop(block);
         }
     }
 

@@ -67,6 +67,17 @@ pub enum MachinesError {
         /// How many files they and the rest of the process need.
         needed: u64,
     },
+    /// Other clouds on this computer have the addresses.
+    #[error(
+        "the machines' addresses from {base} on are taken by another local cloud on this computer: {}",
+        if *.only { "stop that one first, the addresses of machines that exist cannot change" } else { "stop one of them" }
+    )]
+    NoAddresses {
+        /// The first of them.
+        base: Ipv4Addr,
+        /// Whether only this block would do.
+        only: bool,
+    },
     /// The machines that were up at the start could not be shown.
     #[error("could not listen on `{address}` for machine {machine}")]
     Listen {

@@ -1,5 +1,6 @@
 //! The environment: what a user asks for.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
@@ -77,7 +78,7 @@ words! {
 }
 
 /// What the owner wants on the VM beyond the standard installation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Setup {
     /// Public SSH keys that may log in, one line each, as in `authorized_keys`.
@@ -86,6 +87,20 @@ pub struct Setup {
     pub time_zone: Option<String>,
     /// A script that the VM runs once after installation.
     pub script: Option<String>,
+}
+
+/// Without the script: owners put passwords into such scripts (promise 11).
+impl fmt::Debug for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ssh_keys, time_zone, script } = self;
+        let mut fields = formatter.debug_struct("Setup");
+        fields.field("ssh_keys", ssh_keys).field("time_zone", time_zone);
+        match script {
+            Some(script) => fields.field("script", &format_args!("<{} bytes>", script.len())),
+            None => fields.field("script", &format_args!("None")),
+        };
+        fields.finish()
+    }
 }
 
 impl Setup {
@@ -155,5 +170,21 @@ impl Environment {
     /// The display name of its VM at the provider: a label for people, never a lock.
     pub fn vm_display_name(&self) -> String {
         format!("{}{}", crate::vm::DISPLAY_NAME_PREFIX, self.slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_not_printed() {
+        let script = "export DATABASE_PASSWORD=hunter2";
+        let setup = Setup { time_zone: Some("UTC".to_owned()), script: Some(script.to_owned()), ..Setup::default() };
+        for text in [format!("{setup:?}"), format!("{setup:#?}")] {
+            assert!(!text.contains("hunter2") && !text.contains("DATABASE"), "{text}");
+            assert!(text.contains("32 bytes") && text.contains("UTC"), "{text}");
+        }
+        assert!(format!("{:?}", Setup::default()).contains("script: None"));
     }
 }

@@ -37,6 +37,9 @@ use crate::vm::{SeenInstance, Vm};
 /// Who acts where no user asked.
 pub const ACTOR: &str = "alfred";
 
+/// So many attempts in a row are told one by one.
+const TOLD_ATTEMPTS: u32 = 10;
+
 /// What a decision looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -321,7 +324,7 @@ fn try_again(
     let deadline = later(environment.step_since, context.policy.step_deadline);
     if environment.status == Status::Provisioning && context.now >= deadline {
         let words = format!("gave up after {} attempts: {}", environment.attempts + 1, failure.words);
-        return remove::give_up(situation, intent, &words, context);
+        return remove::give_up_after(situation, intent, failure, &words, context);
     }
     let mut transition = Transition::new(environment, context.now);
     transition.environment.attempts = environment.attempts.saturating_add(1);
@@ -341,22 +344,31 @@ fn try_again(
         transition.environment.attempts + 1,
         wait.as_secs_f64()
     );
+    if intent.is_some_and(|intent| intent.kind == IntentKind::OrderVm) {
+        // The pool may have a VM by now, and the limit of VMs is counted anew.
+        transition.environment.step = Step::AssignVm;
+    }
     // Only an order must not be sent again under the same intent. The others are repeated until they are settled.
     let outcome = match (failure.disposition, intent.map(|intent| intent.kind)) {
         (Disposition::Unknown, _) => Outcome::Unknown,
         (_, Some(IntentKind::OrderVm)) => Outcome::Rejected,
         _ => Outcome::Open,
     };
-    transition
-        .settle(intent, outcome, Some(failure.words.clone()), context.now)
-        .tell(context.now, message)
-        .wait(context.now, wait)
+    let transition =
+        transition.settle(intent, outcome, Some(failure.words.clone()), context.now).wait(context.now, wait);
+    // What fails for days in the same way is one line of history, not a thousand.
+    let old = environment.attempts >= TOLD_ATTEMPTS && environment.reason.as_ref() == Some(&failure.words);
+    if old { transition } else { transition.tell(context.now, message) }
 }
 
-/// The same step again after `interval`, silently: nothing failed, it is not there yet.
+/// The same step again after `interval`: nothing failed, it is not there yet. Told once, not at each look.
 fn look_again(situation: &Situation<'_>, interval: Duration, reason: &str, context: &Context<'_>) -> Transition {
     let mut transition = Transition::new(situation.environment, context.now);
+    let news = transition.environment.reason.as_deref() != Some(reason);
     transition.environment.reason = Some(reason.to_owned());
+    if news {
+        transition = transition.tell(context.now, reason);
+    }
     transition.wait(context.now, interval)
 }
 

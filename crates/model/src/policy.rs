@@ -32,6 +32,8 @@ pub struct Policy {
     pub step_deadline: Duration,
     /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4).
     pub quarantine: Duration,
+    /// How long after its answer was lost a write may still be carried out: no provider says, so this is a margin.
+    pub write_grace: Duration,
     /// Whether a VM may be bought when the pool is empty.
     pub may_order: bool,
     /// Never own more VMs than this.
@@ -53,6 +55,7 @@ impl Policy {
             reach_deadline: Duration::from_mins(30),
             step_deadline: Duration::from_mins(30),
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            write_grace: Duration::from_mins(2),
             may_order: true,
             vm_limit: 10,
         }
@@ -72,6 +75,7 @@ impl Policy {
             reach_deadline: Duration::from_mins(2),
             step_deadline: Duration::from_mins(2),
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            write_grace: Duration::from_secs(45),
             may_order: true,
             vm_limit: 75,
         }

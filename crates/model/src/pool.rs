@@ -75,6 +75,10 @@ pub fn observed(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Vm {
         new.region.clone_from(&instance.region);
     }
     new.cancel_date = instance.cancel_date.or(vm.cancel_date);
+    // A rename whose answer was lost may have been carried out.
+    if instance.display_name == pool_display_name(vm.id) {
+        new.display_name.clone_from(&instance.display_name);
+    }
     new.install_seen |= instance.status != InstanceStatus::Running;
     if new != *vm {
         new.updated_at = now;
@@ -244,6 +248,11 @@ fn try_again(vm: &Vm, intent: Option<&Intent>, failure: &Failure, context: &Cont
     transition.vm.attention = failure.disposition == Disposition::Definite
         || context.now >= later(vm.step_since, context.policy.step_deadline);
     let wait = context.policy.backoff(transition.vm.attempts, after, context.unit);
+    if vm.step == VmStep::Wipe && failure.disposition == Disposition::Unknown {
+        // An installation that is carried out late must not hit whoever has the VM by then.
+        let rest_until = later(context.now, context.policy.write_grace);
+        transition.vm.assignable_at = Some(vm.assignable_at.map_or(rest_until, |time| time.max(rest_until)));
+    }
     // Naming, wiping and cancelling may be repeated: the intent stays open until one attempt is answered.
     let outcome = if failure.disposition == Disposition::Unknown { Outcome::Unknown } else { Outcome::Open };
     transition.settle(intent, outcome, Some(failure.words.clone()), context.now).wait(
@@ -259,7 +268,7 @@ fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTr
     let Some(instance) = instance else {
         let mut transition = VmTransition::new(vm, now);
         transition.vm.attention = now >= later(vm.step_since, policy.vm_deadline);
-        return transition.wait(now, policy.vm_interval, "the provider does not show the VM");
+        return transition.wait(now, policy.vm_interval, "the provider does not show the VM: look in its panel");
     };
     let transition = VmTransition::new(&observed(vm, instance, now), now);
     if vm.step == VmStep::ConfirmCancel {
@@ -268,11 +277,15 @@ fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTr
     match progress(instance) {
         Progress::Running => {
             let over = transition.vm.install_seen || now >= later(vm.step_since, policy.install_grace);
-            if over && transition.vm.address.is_some() {
-                transition.step(VmStep::Reach, now)
-            } else {
-                transition.wait(now, policy.vm_interval, "waiting for the installation")
+            if !over {
+                return transition.wait(now, policy.vm_interval, "waiting for the installation to begin");
             }
+            if transition.vm.address.is_some() {
+                return transition.step(VmStep::Reach, now);
+            }
+            let mut transition = transition.wait(now, policy.vm_interval, "the VM runs and has no address");
+            transition.vm.attention = now >= later(vm.step_since, policy.vm_deadline);
+            transition
         }
         Progress::Wait(_) if now >= later(vm.step_since, policy.vm_deadline) => wipe_again(transition, now),
         Progress::Wait(words) => transition.wait(now, policy.vm_interval, words),
@@ -286,8 +299,13 @@ fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTr
 
 fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTransition {
     if transition.vm.cancel_date.is_none() {
-        let wait = context.policy.vm_interval;
-        return transition.wait(context.now, wait, "waiting for the provider to show the end date");
+        transition.vm.attention = context.now >= later(transition.vm.step_since, context.policy.vm_deadline);
+        let words = if transition.vm.attention {
+            "the provider accepted the cancellation and shows no end date: look in its panel"
+        } else {
+            "waiting for the provider to show the end date"
+        };
+        return transition.wait(context.now, context.policy.vm_interval, words);
     }
     transition = transition.step(VmStep::Settled, context.now);
     transition.vm.wake_at = None;

@@ -11,16 +11,30 @@ use crate::auth::secret;
 /// The name of the first user.
 const FIRST_USER: &str = "admin";
 
+/// Why there is no first administrator.
+#[derive(Debug, thiserror::Error)]
+pub enum FirstRunError<E> {
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The secret could not be kept, so that the token was not made.
+    #[error("the token could not be kept")]
+    Keep(E),
+}
+
 /// Makes the user `admin` with an administrator's token, if there is no user yet, and answers the token's secret: it
 /// is nowhere else, and is not told again. Nothing, if there are users.
 ///
-/// If an earlier first run ended between the user and the token, the token is made now; otherwise nobody could ever
-/// get in.
-pub async fn first_run(
+/// `keep` puts the secret where its owner finds it. It is called before the token is made, because only its hash is
+/// stored: if the process ends in between, the next start makes another one, and the secret that was kept opens
+/// nothing. The other way round nobody could ever get in. For the same reason a first run that ended between the user
+/// and the token is finished now.
+pub async fn first_run<E>(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
-) -> Result<Option<SecretString>, StoreError> {
+    keep: impl FnOnce(&SecretString) -> Result<(), E>,
+) -> Result<Option<SecretString>, FirstRunError<E>> {
     let name: UserName = FIRST_USER.parse().expect("`admin` is five letters");
     let users = store.users().await?;
     match users.as_slice() {
@@ -30,13 +44,14 @@ pub async fn first_run(
                 Ok(()) => {}
                 // Another replica was first and tells the secret.
                 Err(StoreError::UserExists { .. }) => return Ok(None),
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         [only] if only.name == name && store.tokens().await?.is_empty() => {}
         _ => return Ok(None),
     }
     let (secret, hash) = secret::mint(random);
+    keep(&secret).map_err(FirstRunError::Keep)?;
     let now = clock.now();
     let token = AccessToken {
         id: TokenId::generate(now, random),

@@ -85,7 +85,9 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     }
     match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => Err(too_large()),
+        Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
+            Err(too_large())
+        }
         Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "the body broke off")),
         Err(_) => {
             let seconds = BODY_TIME.as_secs();

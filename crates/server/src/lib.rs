@@ -30,6 +30,6 @@ mod tokens;
 mod users;
 mod vms;
 
-pub use first_run::first_run;
+pub use first_run::{FirstRunError, first_run};
 pub use serve::serve;
 pub use server::{Server, ServerParts};

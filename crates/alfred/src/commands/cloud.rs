@@ -1,7 +1,5 @@
 //! `alfred cloud`: the local cloud alone.
 
-mod machine_port;
-
 use std::sync::Arc;
 
 use alfred_local_cloud::cloudflare::{self, DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions};
@@ -9,10 +7,9 @@ use alfred_local_cloud::faults::Rule;
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use secrecy::ExposeSecret as _;
 
-pub(super) use machine_port::MachinePort;
-
 use super::Context;
 use crate::cli::{CloudArguments, Plan};
+use crate::config::{Config, Key, Origin};
 use crate::error::{Exit, Failure};
 use crate::logging;
 use crate::stop::Stop;
@@ -22,9 +19,8 @@ use crate::system::{SystemClock, SystemRandom};
 pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<Exit, Failure> {
     logging::start(context.printer);
     let stop = Stop::on_signals()?;
-    let machines = MachinePort::hold(&context.config)?;
     let mut options = options(&arguments)?;
-    options.contabo.readiness_port = machines.number();
+    set_readiness_port(&mut options.contabo, &context.config)?;
     let contabo = options.contabo.clone();
     let cloud = open(options)?;
     let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns }).await?;
@@ -48,6 +44,16 @@ pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<
         () = stop.at_once.cancelled() => Err(Failure::new("ended at once by a second signal")),
         () = running.stop() => Ok(Exit::Done),
     }
+}
+
+/// Lets the machines accept connections on the configured port, if there is one.
+pub(super) fn set_readiness_port(options: &mut contabo::Options, config: &Config) -> Result<(), Failure> {
+    if config.origin(Key::ReadinessPort) != Some(&Origin::Default)
+        && let Some(port) = config.parse(Key::ReadinessPort, "a port")?
+    {
+        options.readiness_port = port;
+    }
+    Ok(())
 }
 
 /// A cloud that goes on from its state file.

@@ -13,6 +13,7 @@ use super::Context;
 use crate::cli::DemoArguments;
 use crate::error::{Exit, Failure};
 use crate::logging;
+use crate::stop::Stop;
 
 use stage::Stage;
 use story::Story;
@@ -34,7 +35,8 @@ async fn tell(context: &Context, arguments: &DemoArguments, stage: &Stage) -> Re
     story.prove().await?;
     story.audit().await?;
     if arguments.keep {
-        return keep(context, stage, &story).await;
+        let stop = Stop::on_signals()?;
+        return keep(context, stage, &story, &stop).await;
     }
     story.delete().await?;
     story.prove_absence().await?;
@@ -46,7 +48,7 @@ async fn tell(context: &Context, arguments: &DemoArguments, stage: &Stage) -> Re
     Ok(Exit::Done)
 }
 
-async fn keep(context: &Context, stage: &Stage, story: &Story<'_>) -> Result<Exit, Failure> {
+async fn keep(context: &Context, stage: &Stage, story: &Story<'_>, stop: &Stop) -> Result<Exit, Failure> {
     let printer = context.printer;
     let addresses = json!({
         "url": stage.url,
@@ -69,6 +71,6 @@ async fn keep(context: &Context, stage: &Stage, story: &Story<'_>) -> Result<Exi
         story.first_domain(),
         stage.cloud_url(),
     ));
-    super::up::asked_to_stop().await;
+    stop.gently.cancelled().await;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@
 //! reconcilers run. The first administrator's token is made last of all that can fail.
 
 mod checks;
-mod first_token;
+pub(super) mod first_token;
 pub(super) mod local;
 mod owner;
 pub(super) mod providers;
@@ -80,10 +80,9 @@ async fn with_store(
         }
         (None, providers)
     };
-    let result =
-        with_providers(context, store, providers, listener, cloud.as_ref().map(|local| &local.running), stop).await;
+    let result = with_providers(context, store, providers, listener, cloud.as_ref(), stop).await;
     if let Some(cloud) = cloud {
-        cloud.running.stop().await;
+        cloud.stop().await;
     }
     result
 }
@@ -189,12 +188,4 @@ fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Runni
 
 fn record_metrics() -> Result<PrometheusHandle, Failure> {
     PrometheusBuilder::new().install_recorder().map_err(|error| Failure::because("cannot collect metrics", &error))
-}
-
-/// Waits until a signal asks to stop.
-pub(super) async fn asked_to_stop() {
-    match Stop::on_signals() {
-        Ok(stop) => stop.gently.cancelled().await,
-        Err(_) => std::future::pending().await,
-    }
 }

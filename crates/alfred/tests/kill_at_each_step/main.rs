@@ -3,6 +3,8 @@
 //!
 //! It prints how many places it tried. `ALFRED_KILL_AT=N` tries one place alone.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 mod control_plane;
 mod place;
 mod promises;

@@ -109,6 +109,8 @@ impl Run {
                 }
             }
         }
+        // The client cannot be built without one; a second installation is refused and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { story, stage, processes, http: reqwest::Client::new(), data_dir }
     }
 

@@ -1,5 +1,7 @@
 //! From wanted changes and what stands in the zone to the operations of a batch. Pure.
 
+use std::net::Ipv4Addr;
+
 use alfred_model::id::RecordId;
 use alfred_model::name::DomainName;
 use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS};
@@ -56,14 +58,32 @@ pub(super) fn write(desired: &DesiredRecord, there: &[Record]) -> Plan {
     if operations.is_empty() { Plan::Done(Some(first.id.clone())) } else { Plan::Operations(operations) }
 }
 
-/// What it takes for our records of a name to be gone. Records without our mark stay.
-pub(super) fn withdraw(name: &DomainName, mark: OwnershipMark, there: &[Record]) -> Plan {
+/// What it takes for our records of a name to be gone. Records without our mark stay, whatever they answer with.
+///
+/// | there | plan |
+/// |---|---|
+/// | ours, one or several | delete them |
+/// | nothing of ours | done |
+/// | nothing of ours, and something foreign that answers with `address` | refused |
+pub(super) fn withdraw(name: &DomainName, mark: OwnershipMark, address: Option<Ipv4Addr>, there: &[Record]) -> Plan {
     let operations: Vec<Operation> = there
         .iter()
         .filter(|record| record.is_called(name) && owned(record, mark))
         .map(|record| Operation::Delete(record.id.clone()))
         .collect();
-    if operations.is_empty() { Plan::Done(None) } else { Plan::Operations(operations) }
+    if !operations.is_empty() {
+        return Plan::Operations(operations);
+    }
+    let answers = |record: &&Record| {
+        record.is_called(name) && record.kind == "A" && address.is_some_and(|own| record.content == own.to_string())
+    };
+    if there.iter().any(|record| answers(&record)) {
+        return Plan::Foreign(format!(
+            "`{name}` still points at the VM by a record that is not ours any more, its comment was changed: it is \
+             left as it is; delete it in the zone, and the deletion goes on"
+        ));
+    }
+    Plan::Done(None)
 }
 
 fn owned(record: &Record, mark: OwnershipMark) -> bool {
@@ -76,3 +96,6 @@ fn matches(record: &Record, desired: &DesiredRecord) -> bool {
         && record.ttl == RECORD_TTL_SECONDS
         && !record.proxied
 }
+
+#[cfg(test)]
+mod tests;

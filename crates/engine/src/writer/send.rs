@@ -10,7 +10,8 @@ use alfred_providers::ErrorKind;
 use alfred_providers::cloudflare::{Batch, BatchResult, NewRecord, PER_PAGE_MAX, Record, RecordFilter};
 
 use super::plan::{self, Operation, Plan};
-use super::{Ask, Change, ChangeOutcome, Zone};
+use super::{Ask, Change, ChangeOutcome, Look, Zone};
+use crate::measure;
 
 /// Up to so many names are read one by one; more are read as one list of all our records.
 const NAMES_READ_SINGLY: usize = 4;
@@ -31,16 +32,27 @@ impl Change {
 
     fn reads_first(&self) -> bool {
         match self {
-            Self::Write { read_first, .. } => *read_first,
+            Self::Write { look, .. } => *look != Look::Nowhere,
             Self::Withdraw { .. } => true,
         }
+    }
+
+    fn looks_everywhere(&self) -> bool {
+        matches!(self, Self::Write { look: Look::Everywhere, .. })
     }
 
     fn plan(&self, there: &[Record]) -> Plan {
         match self {
             Self::Write { desired, .. } => plan::write(desired, there),
-            Self::Withdraw { name, mark } => plan::withdraw(name, *mark, there),
+            Self::Withdraw { name, mark, address } => plan::withdraw(name, *mark, *address, there),
         }
+    }
+}
+
+impl Unit {
+    /// Whether it makes the zone larger.
+    fn adds(&self) -> bool {
+        self.operations.iter().any(|operation| matches!(operation, Operation::Post(_)))
     }
 }
 
@@ -79,13 +91,28 @@ impl Zone {
             if group.is_empty() {
                 continue;
             }
-            match self.cloudflare.batch(&assemble(&group)).await {
+            let batch = assemble(&group);
+            measure::batch(batch.len());
+            match self.cloudflare.batch(&batch).await {
                 Ok(result) => answer_done(group, &result),
                 Err(error) => match (error.disposition, error.kind) {
                     (Disposition::Wait { .. }, _) | (_, ErrorKind::Permission) => {
                         answer_all(group.into_iter().map(|unit| unit.ask), &error.failure());
                     }
                     (Disposition::Unknown, _) => self.read_back(group, &error.failure()).await,
+                    (Disposition::Definite, ErrorKind::QuotaExceeded) if group.iter().any(|unit| !unit.adds()) => {
+                        let (adding, others) = group.into_iter().partition(Unit::adds);
+                        groups.push(adding);
+                        groups.push(others);
+                    }
+                    (Disposition::Definite, ErrorKind::QuotaExceeded) if group.len() == 1 => {
+                        // The zone is full: whoever wants to add is told now, and nobody else is held up.
+                        let failure = error.failure();
+                        let full = group
+                            .into_iter()
+                            .chain(groups.iter_mut().flat_map(|rest| rest.extract_if(.., |unit| unit.adds())));
+                        answer_all(full.map(|unit| unit.ask), &failure);
+                    }
                     (Disposition::Definite, _) if group.len() > 1 => {
                         let second = group.split_off(group.len() / 2);
                         groups.push(second);
@@ -151,8 +178,11 @@ impl Zone {
             }
             return Ok(there);
         }
-        let prefix = OwnershipMark::comment_prefix(self.installation);
-        let filter = RecordFilter::comment_startswith(prefix);
+        let filter = if asks.iter().any(|ask| ask.change.looks_everywhere()) {
+            RecordFilter::all()
+        } else {
+            RecordFilter::comment_startswith(OwnershipMark::comment_prefix(self.installation))
+        };
         for record in self.cloudflare.records(&filter, PER_PAGE_MAX).await.map_err(|error| error.failure())? {
             let name = record.name.trim_end_matches('.').to_ascii_lowercase();
             there.entry(name).or_default().push(record);

@@ -4,5 +4,7 @@ mod faults;
 mod lifecycle;
 mod many;
 mod promises;
+mod simulation;
 mod view;
 mod world;
+mod writer;

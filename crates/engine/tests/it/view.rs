@@ -4,9 +4,13 @@ use alfred_local_cloud::{LocalCloud, cloudflare, contabo};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+/// A token that the engine does not use.
+pub(crate) const STRANGERS_TOKEN: &str = "cfut_a-strangers-token-0000000000000000000000";
+
 /// A record as the cloud holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeenRecord {
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) content: String,
     pub(crate) comment: Option<String>,
@@ -26,6 +30,7 @@ pub(crate) fn records(cloud: &LocalCloud) -> Vec<SeenRecord> {
     let records = zones.iter().flat_map(|zone| &zone.records);
     records
         .map(|record| SeenRecord {
+            id: record.id.clone(),
             name: record.name.clone(),
             content: record.content.clone(),
             comment: record.comment.clone(),
@@ -55,10 +60,8 @@ pub(crate) async fn user_data(cloud: &LocalCloud, id: i64) -> String {
 
 /// Puts a record and a VM there that are not ours, as their owner would.
 pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
-    let bearer = [("authorization", format!("Bearer {}", cloudflare::DEMO_TOKEN))];
-    let path = format!("/client/v4/zones/{}/dns_records", cloudflare::DEMO_ZONE_ID);
     let record = json!({"type": "A", "name": "www", "content": "198.51.100.7", "ttl": 300, "comment": "not alfred's"});
-    assert_eq!(call(cloud, "POST", &path, &bearer, record).await["success"], true);
+    stranger(cloud, "POST", "", record).await;
 
     let options = contabo::Options::demo();
     let form = format!(
@@ -81,6 +84,15 @@ pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
     let order = json!({"period": 1, "displayName": "somebody-elses-vm"});
     let ordered = call(cloud, "POST", "/v1/compute/instances", &headers, order).await;
     assert!(ordered["data"][0]["instanceId"].is_i64(), "{ordered}");
+}
+
+/// A call about the zone's records by somebody who is not us, with a token that may do everything.
+pub(crate) async fn stranger(cloud: &LocalCloud, method: &str, below: &str, body: Value) -> Value {
+    let bearer = [("authorization", format!("Bearer {STRANGERS_TOKEN}"))];
+    let path = format!("/client/v4/zones/{}/dns_records{below}", cloudflare::DEMO_ZONE_ID);
+    let answer = call(cloud, method, &path, &bearer, body).await;
+    assert_eq!(answer["success"], true, "{answer}");
+    answer["result"].clone()
 }
 
 /// The foreign record and VM as they are now.

@@ -1,6 +1,7 @@
 //! A world in one process: local cloud, memory store, simulated clock, seeded chance, and engines that come and go.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,12 +23,15 @@ use alfred_providers::{BaseUrl, secret};
 use alfred_store::{EnvironmentQuery, MemoryStore, Store};
 use async_trait::async_trait;
 use bytes::Bytes;
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
+
+use crate::view::STRANGERS_TOKEN;
 
 pub(crate) const READINESS_PORT: u16 = 2222;
 
@@ -69,15 +73,48 @@ impl Transport for Wire {
 
 struct Direct {
     cloud: LocalCloud,
+    silence: Arc<Silence>,
+    random: Arc<dyn Random>,
+}
+
+/// Makes the authoritative servers fail to answer.
+#[derive(Default)]
+pub(crate) struct Silence {
+    /// So many questions from now on get no answer.
+    pub(crate) next: AtomicU32,
+    /// The share of questions that get none, in thousandths.
+    pub(crate) permille: AtomicU32,
+    /// How many got none.
+    pub(crate) fired: AtomicU32,
+    pub(crate) asked: AtomicU32,
+}
+
+impl Silence {
+    fn falls(&self, random: &dyn Random) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let next = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_sub(1)).is_ok();
+        let permille = self.permille.load(Ordering::Relaxed);
+        let falls = next || (permille > 0 && random.unit() * 1000.0 < f64::from(permille));
+        self.fired.fetch_add(u32::from(falls), Ordering::Relaxed);
+        falls
+    }
 }
 
 #[async_trait]
 impl Authority for Direct {
     async fn ask(&self, name: &DomainName) -> Result<Vec<ServerAnswer>, AuthorityError> {
+        if self.silence.falls(&*self.random) {
+            let state = AnswerState::Failed("no answer within 2 s".to_owned());
+            return Ok(vec![ServerAnswer { server: "local".to_owned(), addresses: Vec::new(), state }]);
+        }
         let resolution = self.cloud.resolve(name.as_str(), RecordType::A);
         let addresses: Vec<Ipv4Addr> =
             resolution.answers.iter().filter_map(|answer| answer.value.parse().ok()).collect();
-        let state = if addresses.is_empty() { AnswerState::NoSuchName } else { AnswerState::Answered };
+        let state = match (addresses.is_empty(), resolution.code) {
+            (false, _) => AnswerState::Answered,
+            (true, ResponseCode::NXDomain) => AnswerState::NoSuchName,
+            (true, _) => AnswerState::NoData,
+        };
         Ok(vec![ServerAnswer { server: "local".to_owned(), addresses, state }])
     }
 }
@@ -97,8 +134,9 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) counts: CallCounts,
     pub(crate) installation: InstallationId,
+    pub(crate) silence: Arc<Silence>,
     budget: Arc<Budget>,
-    workers: std::sync::atomic::AtomicU32,
+    workers: AtomicU32,
 }
 
 /// A running engine; it is gone, as after SIGKILL, when it is dropped.
@@ -120,6 +158,8 @@ impl World {
 
     pub(crate) fn with(seed: u64, mut options: Options) -> Self {
         options.contabo.readiness_port = READINESS_PORT;
+        let stranger = local_cloudflare::TokenOptions::new("57a57a57a57a57a57a57a57a57a57a57", STRANGERS_TOKEN);
+        options.cloudflare.tokens.push(stranger);
         let clock: Arc<dyn Clock> = Arc::new(SimulatedClock { start: tokio::time::Instant::now() });
         let random: Arc<dyn Random> = Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed))));
         let cloud = LocalCloud::new(options, Arc::clone(&clock), Arc::clone(&random));
@@ -133,7 +173,8 @@ impl World {
             policy: Policy::local(),
             counts: CallCounts::new(),
             installation,
-            workers: std::sync::atomic::AtomicU32::new(0),
+            silence: Arc::default(),
+            workers: AtomicU32::new(0),
         }
     }
 
@@ -168,8 +209,12 @@ impl World {
             Arc::clone(&self.random),
             self.counts.clone(),
         );
-        let direct = Arc::new(Direct { cloud: self.cloud.clone() });
-        let worker = self.workers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let direct = Arc::new(Direct {
+            cloud: self.cloud.clone(),
+            silence: Arc::clone(&self.silence),
+            random: Arc::clone(&self.random),
+        });
+        let worker = self.workers.fetch_add(1, Ordering::Relaxed);
         let engine = Engine::new(
             Parts {
                 store: Arc::clone(&self.store),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::audit::{Change, Entry, History, Kind, Origin};
+use super::block;
 use super::catalogue::{Image, standard_images};
 use super::fields::Query;
 use super::instance::Instance;
@@ -53,6 +54,9 @@ pub struct State {
     pub(crate) instances: BTreeMap<i64, Instance>,
     /// Which VM an address was given to. Addresses are not given twice.
     pub(crate) owners: BTreeMap<Ipv4Addr, i64>,
+    /// The block of addresses that the machines live in; the whole pool, where absent.
+    #[serde(default)]
+    pub(crate) block: Option<Ipv4Addr>,
     pub(crate) next_offset: u32,
     pub(crate) last_instance: i64,
     /// How many VMs were sold, by `product/region`.
@@ -155,8 +159,9 @@ impl State {
 
     /// The next address of the pool; `None` once it is used up.
     pub(crate) fn give_address(&mut self, owner: i64, options: &Options) -> Option<Ipv4Addr> {
-        let size = u32::MAX.checked_shr(u32::from(options.pool_prefix)).unwrap_or(0);
-        let base = u32::from(options.pool_base) & !size;
+        let (base, prefix) = self.block.map_or((options.pool_base, options.pool_prefix), |base| (base, block::PREFIX));
+        let size = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
+        let base = u32::from(base) & !size;
         loop {
             let offset = self.next_offset;
             if offset > size {
@@ -164,7 +169,9 @@ impl State {
             }
             self.next_offset = offset.checked_add(1)?;
             let address = Ipv4Addr::from(base.checked_add(offset)?);
-            if !matches!(address.octets()[3], 0 | 255) && !self.owners.contains_key(&address) {
+            // The last address but one of a block is the listener that holds it.
+            let kept = matches!(address.octets()[3], 0 | 255) || address.octets()[2..] == [255, 254];
+            if !kept && !self.owners.contains_key(&address) {
                 self.owners.insert(address, owner);
                 return Some(address);
             }

@@ -144,7 +144,8 @@ impl Host {
         let mut closing = HashSet::new();
         for open in ids.iter().filter_map(|id| self.open.remove(id)) {
             self.dials.set(open.address, None);
-            for task in open.tasks {
+            // A call home that has ended may have been taken out of the set already, and would be waited for in vain.
+            for task in open.tasks.into_iter().filter(|task| !task.is_finished()) {
                 task.abort();
                 closing.insert(task.id());
             }

@@ -217,3 +217,32 @@ async fn a_machine_calls_home_once_per_installation_not_per_boot() {
     assert!(request.starts_with("POST /wiped HTTP/1.1\r\n"), "{request}");
     bench.machines.stop().await;
 }
+
+/// The tasks that call home end by themselves, and closing one machine takes all that have ended out of the set. A later
+/// closing must not wait for them.
+#[tokio::test]
+async fn machines_whose_calls_home_ended_long_ago_can_be_closed() {
+    let home = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/home", home.local_addr().unwrap());
+    let user_data = format!("#cloud-config\nphone_home:\n  url: {url}\n  post: [instance_id]\n  tries: 1\n");
+    let port = free_port().await;
+    let address = |number: u8| Ipv4Addr::new(127, 64, 79, number);
+    let machines: Vec<Machine> = (1..=3)
+        .map(|number| Machine {
+            user_data: Arc::new(SecretString::from(user_data.clone())),
+            ..machine(i64::from(number), address(number), port)
+        })
+        .collect();
+    let bench = Bench::new(machines.clone()).await;
+    for _ in 0..3 {
+        let (mut stream, _) = tokio::time::timeout(PATIENCE, home.accept()).await.unwrap().unwrap();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+    }
+    // The answers have to reach the callers before the first machine is closed; a moment too early tests nothing.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    bench.until(machines[1..].to_vec(), address(1), false).await;
+    bench.until(machines[2..].to_vec(), address(2), false).await;
+    bench.until(Vec::new(), address(3), false).await;
+}

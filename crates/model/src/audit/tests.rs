@@ -100,6 +100,7 @@ fn vm(number: u32, state: VmState) -> Vm {
         step: VmStep::Settled,
         environment_id: None,
         bought_for: None,
+        released_by: None,
         assignable_at: None,
         wiped_at: None,
         install_seen: true,

@@ -46,7 +46,8 @@ pub(super) fn named(
             try_again(situation, intent, &failure, context)
         }
         Err(failure) => Transition::new(environment, context.now)
-            .step(next, context.now)
+            // The next look at the VM tells which name it has.
+            .step(if next == Step::ReachVm { Step::AwaitVm } else { next }, context.now)
             .settle(intent, Outcome::Rejected, Some(failure.words.clone()), context.now)
             .tell(context.now, format!("the VM keeps its old display name: {}", failure.words)),
     }
@@ -84,30 +85,46 @@ pub(super) fn install_accepted(
 pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>, context: &Context<'_>) -> Transition {
     let environment = situation.environment;
     let policy = context.policy;
-    let late = overdue(environment, policy.vm_deadline, context.now);
+    // What a person or the provider's staff took does not count against the VM.
+    let was_with_person = environment.attention;
+    let late = !was_with_person && overdue(environment, policy.vm_deadline, context.now);
     let Some(instance) = instance else {
         return if late {
-            remove::give_up(situation, None, "the provider does not show the VM", context)
+            let words = "the provider does not show the VM: look for it in the provider's panel";
+            remove::give_up(situation, None, words, context)
         } else {
             look_again(situation, policy.vm_interval, "the provider does not show the VM yet", context)
         };
     };
-    let vm = situation.vm.map(|vm| pool::observed(vm, instance, context.now));
+    let vm = situation.vm.map(|vm| {
+        let mut vm = pool::observed(vm, instance, context.now);
+        // A rename whose answer was lost may have been carried out.
+        if instance.display_name == environment.vm_display_name() {
+            vm.display_name.clone_from(&instance.display_name);
+        }
+        vm
+    });
     let changed = situation.vm.zip(vm.as_ref()).is_some_and(|(old, new)| old != new);
     let with_vm = |mut transition: Transition| {
+        if was_with_person && transition.environment.step == environment.step {
+            transition.environment.attention = false;
+            transition.environment.step_since = context.now;
+        }
         transition.vm = if changed { vm.clone() } else { None };
         transition
     };
     match pool::progress(instance) {
         Progress::Dead(words) => with_vm(remove::give_up(situation, None, &words, context)),
         Progress::Person(words) => {
-            let first = !environment.attention;
-            let mut transition = look_again(situation, policy.backoff_cap, &words, context);
+            let mut transition = with_vm(look_again(situation, policy.backoff_cap, &words, context));
             transition.environment.attention = true;
-            with_vm(if first { transition.tell(context.now, words) } else { transition })
+            if was_with_person { transition } else { transition.tell(context.now, words) }
         }
         Progress::Wait(_) if late => {
-            let words = format!("the VM is still `{}`, longer than it may take", instance.status);
+            let words = format!(
+                "VM {} is still `{}`, longer than it may take: see it in the provider's panel",
+                instance.id, instance.status
+            );
             with_vm(remove::give_up(situation, None, &words, context))
         }
         Progress::Wait(words) => with_vm(look_again(situation, policy.vm_interval, words, context)),
@@ -116,12 +133,22 @@ pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>
                 .as_ref()
                 .is_some_and(|vm| !vm.install_seen && !overdue(environment, policy.install_grace, context.now));
             match instance.address {
-                Some(address) if !old_system => {
+                Some(_) if old_system => {
+                    let words = "the installation has not begun yet";
+                    with_vm(look_again(situation, policy.vm_interval, words, context))
+                }
+                Some(address) => {
                     let mut transition = Transition::new(environment, context.now).step(Step::ReachVm, context.now);
                     transition.environment.address = Some(address);
+                    // One more look at the provider was taken because the VM could not be reached.
+                    transition.environment.attempts = environment.attempts.min(1);
                     with_vm(transition.tell(context.now, format!("VM runs at {address}")))
                 }
-                _ => with_vm(look_again(situation, policy.vm_interval, "the VM has no address yet", context)),
+                None if late => {
+                    let words = format!("VM {} runs and has no address: see it in the provider's panel", instance.id);
+                    with_vm(remove::give_up(situation, None, &words, context))
+                }
+                None => with_vm(look_again(situation, policy.vm_interval, "the VM has no address yet", context)),
             }
         }
     }
@@ -136,7 +163,13 @@ pub(super) fn reached(situation: &Situation<'_>, reached: bool, context: &Contex
             .tell(context.now, "VM accepts connections");
     }
     if overdue(environment, context.policy.reach_deadline, context.now) {
-        let words = "the VM runs but accepts no connection: see its console in the provider's panel, then retry";
+        if environment.attempts == 0 && environment.vm_id.is_some() {
+            // It may be off or still being installed: the provider is asked once more before this is a failure.
+            let mut transition = Transition::new(environment, context.now).step(Step::AwaitVm, context.now);
+            transition.environment.attempts = 1;
+            return transition.tell(context.now, "the VM accepts no connection; asking the provider how it is");
+        }
+        let words = "the VM runs but accepts no connection: see its console in the provider's panel";
         return remove::give_up(situation, None, words, context);
     }
     look_again(situation, context.policy.reach_interval, "the VM does not accept connections yet", context)

@@ -30,7 +30,13 @@ pub(super) fn pool_empty(situation: &Situation<'_>, owned: u32, context: &Contex
         let transition = look_again(situation, policy.vm_interval, &words, context);
         return if first { transition.tell(context.now, words) } else { transition };
     }
-    Transition::new(situation.environment, context.now).step(Step::OrderVm, context.now)
+    let mut transition = Transition::new(situation.environment, context.now);
+    if situation.environment.attempts == 0 {
+        return transition.step(Step::OrderVm, context.now);
+    }
+    // Earlier orders failed: attempts and deadline go on counting.
+    transition.environment.step = Step::OrderVm;
+    transition
 }
 
 /// The VM is ours: its row exists from now on, whatever becomes of the environment (promise 1).

@@ -33,7 +33,7 @@ fn begin(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
     let step = match environment.step {
         Step::OrderVm if situation.open_intent(IntentKind::OrderVm).is_some() => Step::OrderVm,
         step @ (Step::WithdrawRecord | Step::AwaitAbsence | Step::ReleaseVm) => step,
-        _ => first_step(situation),
+        _ => first_step(situation, false),
     };
     if step != environment.step {
         transition = transition.step(step, context.now);
@@ -41,10 +41,11 @@ fn begin(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
     transition.tell(context.now, "deletion begins")
 }
 
-/// Where taking down starts: at the record, if there may be one.
-fn first_step(situation: &Situation<'_>) -> Step {
+/// Where taking down starts: at the record, if there may be one. `unknown` says that the last write has no answer.
+fn first_step(situation: &Situation<'_>, unknown: bool) -> Step {
     let environment = situation.environment;
     let written = environment.record_id.is_some()
+        || (environment.step == Step::WriteRecord && unknown)
         || situation.open_intent(IntentKind::WriteRecord).is_some()
         || matches!(environment.step, Step::VerifyRecord | Step::WithdrawRecord)
         || (environment.step == Step::WriteRecord && environment.attempts > 0);
@@ -58,10 +59,31 @@ pub(super) fn give_up(
     words: &str,
     context: &Context<'_>,
 ) -> Transition {
-    let mut transition = Transition::new(situation.environment, context.now).step(first_step(situation), context.now);
+    fail(situation, false, words, context).settle(intent, Outcome::Rejected, Some(words.to_owned()), context.now)
+}
+
+/// As [`give_up`], after a last failure. A write without an answer stays open: it may still be carried out.
+pub(super) fn give_up_after(
+    situation: &Situation<'_>,
+    intent: Option<&Intent>,
+    failure: &Failure,
+    words: &str,
+    context: &Context<'_>,
+) -> Transition {
+    let unknown = failure.disposition == Disposition::Unknown;
+    let wrote = intent.is_some_and(|intent| intent.kind == IntentKind::WriteRecord);
+    let outcome = if unknown && wrote { Outcome::Unknown } else { Outcome::Rejected };
+    fail(situation, unknown, words, context).settle(intent, outcome, Some(words.to_owned()), context.now)
+}
+
+fn fail(situation: &Situation<'_>, unknown: bool, words: &str, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    let words = format!("{words}; `alfred env retry {}` tries again", environment.slug);
+    let step = first_step(situation, unknown);
+    let mut transition = Transition::new(environment, context.now).step(step, context.now);
     transition.environment.status = Status::Error;
-    transition.environment.reason = Some(words.to_owned());
-    transition.settle(intent, Outcome::Rejected, Some(words.to_owned()), context.now).tell(context.now, words)
+    transition.environment.reason = Some(words.clone());
+    transition.tell(context.now, words)
 }
 
 /// The record was withdrawn, or not. Nothing makes this give up: what stays in the zone stays in sight.
@@ -93,16 +115,22 @@ pub(super) fn withdrawn(
 pub(super) fn absence(situation: &Situation<'_>, says: &[ServerSays], context: &Context<'_>) -> Transition {
     let environment = situation.environment;
     if let Some(problem) = environment.address.and_then(|address| first_present(says, address)) {
-        let stale = super::overdue(environment, context.policy.step_deadline, context.now);
-        if stale {
-            let transition = keep_reason(situation, Step::WithdrawRecord, context);
-            return transition.tell(context.now, format!("{problem}; withdrawing the record once more"));
+        // The zone is asked again now and then: the record may be another one by now, or no longer ours.
+        if super::overdue(environment, context.policy.backoff_cap, context.now) {
+            let mut transition = keep_reason(situation, Step::WithdrawRecord, context);
+            if environment.status == Status::Deleting {
+                transition.environment.reason = Some(problem);
+            }
+            return transition;
         }
         let mut transition = look_again(situation, context.policy.dns_interval, &problem, context);
         if environment.status == Status::Error {
             transition.environment.reason.clone_from(&environment.reason);
         }
         return transition;
+    }
+    if let Some(write) = situation.open_intent(IntentKind::WriteRecord) {
+        return after_unknown_write(situation, write, context);
     }
     let mut transition = keep_reason(situation, Step::ReleaseVm, context);
     transition.environment.record_id = None;
@@ -113,6 +141,26 @@ pub(super) fn absence(situation: &Situation<'_>, says: &[ServerSays], context: &
         transition.vm = Some(vm);
     }
     transition.tell(context.now, format!("{} is gone from the authoritative servers", environment.domain))
+}
+
+/// A write of which nothing is known may still arrive: only after a while is what the zone shows believed.
+fn after_unknown_write(situation: &Situation<'_>, write: &Intent, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    if !super::overdue(environment, context.policy.write_grace, context.now) {
+        let words = "the answer to a write of the record was lost: waiting until it cannot be carried out any more";
+        let mut transition = look_again(situation, context.policy.vm_interval, words, context);
+        if environment.status == Status::Error {
+            transition.environment.reason.clone_from(&environment.reason);
+        }
+        return transition;
+    }
+    let answer = "the record was looked for again and withdrawn".to_owned();
+    keep_reason(situation, Step::WithdrawRecord, context).settle(
+        Some(write),
+        Outcome::Rejected,
+        Some(answer),
+        context.now,
+    )
 }
 
 fn first_present(says: &[ServerSays], address: Ipv4Addr) -> Option<String> {
@@ -178,7 +226,9 @@ fn release(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
     let wiped = vm.wiped_at.zip(environment.released_at).is_some_and(|(wiped, released)| wiped >= released);
     let moved_on = matches!(vm.state, VmState::Assigned | VmState::Ended)
         || (vm.state == VmState::Retiring && vm.step == VmStep::Settled);
-    if wiped || moved_on {
+    // The name is gone and nobody gets the VM before its wipe: what the VM needs from a person holds nobody up here.
+    let with_person = vm.environment_id.is_none() && vm.attention;
+    if wiped || moved_on || with_person {
         return close(situation, context);
     }
     let mut transition = Transition::new(environment, context.now);
@@ -196,6 +246,10 @@ fn close(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
     transition.environment.wake_at = None;
     transition.environment.record_id = None;
     let vm = situation.vm.map(|vm| match vm.state {
+        _ if vm.attention => {
+            let why = vm.reason.as_deref().unwrap_or("it needs a person");
+            format!("VM {} is not yet wiped or cancelled and stays out of the pool: {why}", vm.id)
+        }
         VmState::Retiring => format!("VM {} is cancelled", vm.id),
         _ => format!("VM {} is wiped and back in the pool", vm.id),
     });

@@ -9,7 +9,6 @@ use alfred_providers::authority::Authority;
 use alfred_providers::counts::CallCounts;
 use alfred_server::{Server, ServerParts};
 use alfred_store::{SqlOptions, SqlStore, Store};
-use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,8 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::commands::{Context, cloud, up};
 use crate::error::{Failure, chain};
-use crate::files;
-use crate::system::{SystemClock, SystemRandom};
 
 pub(super) struct Stage {
     pub(super) cloud: LocalCloud,
@@ -55,11 +52,9 @@ impl Stage {
         let (counts, authority) = (providers.counts.clone(), Arc::clone(&providers.authority));
         let settings = up::settings(context, &providers, &*store).await?;
         let engine = up::engine(Arc::clone(&store) as Arc<dyn Store>, providers, settings);
-        let token = alfred_server::first_run(&*store, &SystemClock, &SystemRandom).await;
-        let token = token.map_err(|error| Failure::because("cannot make the administrator", &error))?;
-        let token = token.ok_or_else(|| Failure::new("a new database already has an administrator"))?;
         let token_file = folder.path().join("admin-token");
-        files::write_private(&token_file, token.expose_secret())?;
+        let token = up::first_token::administrator(&*store, &token_file).await?;
+        let token = token.ok_or_else(|| Failure::new("a new database already has an administrator"))?;
         let local = listener.local_addr().map_err(|error| Failure::because("cannot tell the address", &error))?;
         let url = format!("http://{local}");
         let client = Client::inside(url.clone(), token)?;

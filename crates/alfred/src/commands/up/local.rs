@@ -26,21 +26,14 @@ use crate::system::SystemRandom;
 /// A machine on this machine answers at once or not at all.
 const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The local cloud while it runs.
-pub(super) struct Local {
-    pub(super) running: Running,
-    _machine_port: cloud::MachinePort,
-}
-
 /// Starts the local cloud and makes clients for it.
 pub(super) async fn start(
     context: &Context,
     arguments: &UpArguments,
     listener: &TcpListener,
-) -> Result<(Local, Providers), Failure> {
+) -> Result<(Running, Providers), Failure> {
     let mut delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
-    let machine_port = cloud::MachinePort::hold(&context.config)?;
-    delays.readiness_port = machine_port.number();
+    cloud::set_readiness_port(&mut delays, &context.config)?;
     let options = Options {
         contabo: delays.clone(),
         faults: cloud::rules(&arguments.fault)?,
@@ -50,7 +43,7 @@ pub(super) async fn start(
     let cloud = cloud::open(options)?;
     let running = cloud::serve(&cloud, Listen { http: arguments.cloud_listen, dns: arguments.cloud_dns }).await?;
     let providers = providers(&cloud, &running, &delays, listener)?;
-    Ok((Local { running, _machine_port: machine_port }, providers))
+    Ok((running, providers))
 }
 
 /// The clients for a local cloud that listens.

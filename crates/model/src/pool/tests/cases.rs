@@ -1,0 +1,247 @@
+//! One case after the other.
+
+use super::*;
+
+#[test]
+fn each_status_at_each_step_that_looks_is_decided() {
+    let policy = Policy::local();
+    let soon = later(START, Duration::from_secs(2));
+    for status in InstanceStatus::ALL {
+        let status = *status;
+        let seen = || VmReport::Seen(Some(instance(status)));
+
+        let installing = Vm { install_seen: true, ..vm(VmState::Preparing, VmStep::Install) };
+        let after = advance(&installing, None, seen(), &at(&policy, soon)).vm;
+        let (step, attention) = match status {
+            InstanceStatus::Running => (VmStep::Reach, false),
+            InstanceStatus::Provisioning
+            | InstanceStatus::Installing
+            | InstanceStatus::Stopped
+            | InstanceStatus::Uninstalled
+            | InstanceStatus::Rescue
+            | InstanceStatus::ResetPassword
+            | InstanceStatus::Unknown
+            | InstanceStatus::Other => (VmStep::Install, false),
+            InstanceStatus::PendingPayment
+            | InstanceStatus::VerificationRequired
+            | InstanceStatus::ManualProvisioning
+            | InstanceStatus::ProductNotAvailable
+            | InstanceStatus::Error => (VmStep::Install, true),
+        };
+        assert_eq!((after.state, after.step, after.attention), (VmState::Preparing, step, attention), "{status}");
+        assert_eq!(after.reason.is_none(), status == InstanceStatus::Running, "{status}: a wait has a reason");
+
+        let late = later(START, policy.vm_deadline);
+        let after = advance(&installing, None, seen(), &at(&policy, late)).vm;
+        let again = matches!(progress(&instance(status)), Progress::Wait(_));
+        let step = if again { VmStep::Wipe } else { step };
+        assert_eq!((after.step, after.attention), (step, again || attention), "{status}, late");
+
+        // A cancellation is confirmed by its date, whatever the VM does.
+        let cancelled = vm(VmState::Retiring, VmStep::ConfirmCancel);
+        let after = advance(&cancelled, None, seen(), &at(&policy, soon)).vm;
+        assert_eq!((after.state, after.step), (VmState::Retiring, VmStep::ConfirmCancel), "{status}");
+        let dated = SeenInstance { cancel_date: Some(jiff::civil::date(2027, 3, 1)), ..instance(status) };
+        let after = advance(&cancelled, None, VmReport::Seen(Some(dated)), &at(&policy, soon));
+        assert_eq!((after.vm.step, after.vm.wake_at), (VmStep::Settled, None), "{status}");
+        assert_eq!(after.wake, cancelled.released_by, "{status}: whoever waits is woken");
+    }
+    assert_eq!(InstanceStatus::ALL.len(), 14);
+}
+
+#[test]
+fn each_state_and_step_has_one_action() {
+    for state in VmState::ALL {
+        for step in VmStep::ALL {
+            let action = next(&vm(*state, *step));
+            let expected = match (state, step) {
+                (VmState::Preparing, VmStep::Name) => VmAction::Name,
+                (VmState::Preparing, VmStep::Wipe) => VmAction::Wipe,
+                (VmState::Preparing, VmStep::Install) | (VmState::Retiring, VmStep::ConfirmCancel) => VmAction::Observe,
+                (VmState::Preparing, VmStep::Reach) => VmAction::Reach(ADDRESS),
+                (VmState::Retiring, VmStep::Cancel) => VmAction::Cancel,
+                _ => VmAction::Rest,
+            };
+            assert_eq!(action, expected, "{state} {step}");
+            let writes = matches!(action, VmAction::Name | VmAction::Wipe | VmAction::Cancel);
+            assert_eq!(action.intent_kind().is_some(), writes, "{state} {step}: a write has an intent");
+        }
+    }
+    let unknown = Vm { address: None, ..vm(VmState::Preparing, VmStep::Reach) };
+    assert_eq!(next(&unknown), VmAction::Observe, "an address must be known first");
+    let rest = advance(&vm(VmState::Ready, VmStep::Settled), None, VmReport::Nothing, &at(&Policy::local(), START));
+    assert_eq!(rest.vm.wake_at, None);
+}
+
+#[test]
+fn what_fails_is_tried_again_for_ever() {
+    let policy = Policy::local();
+    let year = later(START, Duration::from_hours(24 * 365));
+    for (state, step, kind) in [
+        (VmState::Preparing, VmStep::Wipe, IntentKind::InstallVm),
+        (VmState::Retiring, VmStep::Cancel, IntentKind::CancelVm),
+    ] {
+        let row = Vm { attempts: 10_000, ..vm(state, step) };
+        for failure in [Failure::definite("no"), Failure::wait("later", None), Failure::unknown("lost")] {
+            let intent = intent(1, kind);
+            let report = VmReport::Wrote(Err(failure.clone()));
+            let after = advance(&row, Some(&intent), report, &at(&policy, year));
+            assert_eq!((after.vm.state, after.vm.step), (state, step), "{failure:?}");
+            assert!(after.vm.wake_at.is_some_and(|wake_at| wake_at >= year), "{failure:?}");
+            assert!(after.vm.attention, "{failure:?}: after a year a person looks");
+            assert_eq!(after.vm.reason.as_deref(), Some(failure.words.as_str()));
+            assert!(after.intent.unwrap().outcome.is_open(), "{failure:?}: it is not settled");
+        }
+    }
+    let row = vm(VmState::Preparing, VmStep::Install);
+    let failed = advance(&row, None, VmReport::ReadFailed(Failure::wait("500", None)), &at(&policy, START)).vm;
+    assert_eq!((failed.step, failed.attempts, failed.attention), (VmStep::Install, 1, false));
+}
+
+#[test]
+fn a_refusal_calls_a_person_at_once_and_a_success_dismisses_him() {
+    let policy = Policy::local();
+    let intent = intent(1, IntentKind::InstallVm);
+    let refused = VmReport::Wrote(Err(Failure::definite("image not found")));
+    let row = advance(&vm(VmState::Preparing, VmStep::Wipe), Some(&intent), refused, &at(&policy, START)).vm;
+    assert!(row.attention);
+    assert_eq!(row.wake_at, Some(later(START, policy.backoff_cap)), "no hurry: the same request is refused again");
+    let done = advance(&row, Some(&intent), VmReport::Wrote(Ok(())), &at(&policy, START));
+    assert_eq!((done.vm.step, done.vm.attention, done.vm.attempts), (VmStep::Install, false, 0));
+    assert_eq!(done.intent.unwrap().outcome, Outcome::Done);
+}
+
+#[test]
+fn the_provider_s_word_on_waiting_is_kept() {
+    let policy = Policy::local();
+    let hour = Duration::from_hours(1);
+    let report = VmReport::Wrote(Err(Failure::wait("429", Some(hour))));
+    let after = advance(&vm(VmState::Preparing, VmStep::Wipe), None, report, &at(&policy, START)).vm;
+    assert_eq!(after.wake_at, Some(later(START, hour)));
+}
+
+#[test]
+fn a_display_name_holds_nobody_up() {
+    let policy = Policy::local();
+    let intent = intent(1, IntentKind::NameVm);
+    let mut row = vm(VmState::Preparing, VmStep::Name);
+    let mut attempts = 0;
+    while row.step == VmStep::Name {
+        attempts += 1;
+        assert!(attempts <= 3, "it is a label");
+        row = advance(&row, Some(&intent), VmReport::Wrote(Err(Failure::unknown("lost"))), &at(&policy, START)).vm;
+    }
+    assert_eq!((row.step, row.display_name.as_str()), (VmStep::Wipe, "alfredos-brave-tiger"));
+    let refused = VmReport::Wrote(Err(Failure::definite("no")));
+    let at_once = advance(&vm(VmState::Preparing, VmStep::Name), Some(&intent), refused, &at(&policy, START));
+    assert_eq!(at_once.vm.step, VmStep::Wipe);
+    assert_eq!(at_once.intent.unwrap().outcome, Outcome::Rejected);
+    let named = advance(&vm(VmState::Preparing, VmStep::Name), None, VmReport::Wrote(Ok(())), &at(&policy, START));
+    assert_eq!(named.vm.display_name, "alfredos-pool.100");
+}
+
+#[test]
+fn running_before_the_installation_was_seen_is_the_old_system() {
+    let policy = Policy::local();
+    let row = vm(VmState::Preparing, VmStep::Install);
+    let running = || VmReport::Seen(Some(instance(InstanceStatus::Running)));
+    let early = advance(&row, None, running(), &at(&policy, START)).vm;
+    assert_eq!((early.step, early.install_seen), (VmStep::Install, false));
+    let seen = advance(&row, None, VmReport::Seen(Some(instance(InstanceStatus::Installing))), &at(&policy, START)).vm;
+    assert!(seen.install_seen);
+    assert_eq!(advance(&seen, None, running(), &at(&policy, START)).vm.step, VmStep::Reach);
+    let over = later(START, policy.install_grace);
+    assert_eq!(
+        advance(&row, None, running(), &at(&policy, over)).vm.step,
+        VmStep::Reach,
+        "it was too short to be seen"
+    );
+}
+
+#[test]
+fn a_vm_that_cannot_be_reached_is_wiped_again_at_its_deadline() {
+    let policy = Policy::local();
+    let row = vm(VmState::Preparing, VmStep::Reach);
+    let just_before = later(START, policy.reach_deadline.checked_sub(Duration::from_millis(1)).unwrap());
+    let waits = advance(&row, None, VmReport::Reached(false), &at(&policy, just_before)).vm;
+    assert_eq!((waits.step, waits.attention), (VmStep::Reach, false));
+    let late = later(START, policy.reach_deadline);
+    let again = advance(&row, None, VmReport::Reached(false), &at(&policy, late)).vm;
+    assert_eq!((again.state, again.step, again.step_since), (VmState::Preparing, VmStep::Wipe, late));
+    assert!(again.attention && again.reason.is_some());
+    let row = vm(VmState::Preparing, VmStep::Install);
+    assert!(!advance(&row, None, VmReport::Seen(None), &at(&policy, START)).vm.attention);
+    let hidden = advance(&row, None, VmReport::Seen(None), &at(&policy, later(START, policy.vm_deadline))).vm;
+    assert_eq!((hidden.step, hidden.attention), (VmStep::Install, true), "it is never given up");
+}
+
+#[test]
+fn a_vm_without_an_address_is_never_ready() {
+    let policy = Policy::local();
+    let row = Vm { address: None, install_seen: true, ..vm(VmState::Preparing, VmStep::Install) };
+    let running = || VmReport::Seen(Some(SeenInstance { address: None, ..instance(InstanceStatus::Running) }));
+    let after = advance(&row, None, running(), &at(&policy, START)).vm;
+    assert_eq!((after.step, after.attention), (VmStep::Install, false));
+    let late = advance(&row, None, running(), &at(&policy, later(START, policy.vm_deadline))).vm;
+    assert_eq!((late.step, late.attention), (VmStep::Install, true));
+}
+
+#[test]
+fn a_vm_becomes_assignable_never_earlier_than_it_was() {
+    let policy = Policy::local();
+    let now = later(START, Duration::from_mins(1));
+    let quarantined = later(START, Duration::from_mins(5));
+    for (before, expected) in [(None, now), (Some(START), now), (Some(quarantined), quarantined)] {
+        let row = Vm { assignable_at: before, ..vm(VmState::Preparing, VmStep::Reach) };
+        let ready = advance(&row, None, VmReport::Reached(true), &at(&policy, now));
+        assert_eq!(ready.vm.assignable_at, Some(expected), "{before:?}");
+        assert_eq!((ready.vm.state, ready.vm.step), (VmState::Ready, VmStep::Settled));
+        assert_eq!((ready.vm.wiped_at, ready.vm.wake_at, ready.vm.released_by), (Some(now), None, None));
+        assert_eq!(ready.wake, row.released_by);
+    }
+}
+
+#[test]
+fn a_wipe_without_an_answer_may_come_late_and_keeps_the_vm_back() {
+    let policy = Policy::local();
+    let lost = || VmReport::Wrote(Err(Failure::unknown("lost")));
+    let row = vm(VmState::Preparing, VmStep::Wipe);
+    let after = advance(&row, None, lost(), &at(&policy, START)).vm;
+    assert_eq!(after.assignable_at, Some(later(START, policy.write_grace)));
+    let quarantined = later(START, Duration::from_hours(1));
+    let row = Vm { assignable_at: Some(quarantined), ..row };
+    assert_eq!(advance(&row, None, lost(), &at(&policy, START)).vm.assignable_at, Some(quarantined));
+}
+
+#[test]
+fn a_cancellation_is_confirmed_and_shown_to_a_person_if_that_takes_long() {
+    let policy = Policy::local();
+    let intent = intent(1, IntentKind::CancelVm);
+    let row = vm(VmState::Retiring, VmStep::Cancel);
+    let asked = advance(&row, Some(&intent), VmReport::Wrote(Ok(())), &at(&policy, START));
+    assert_eq!((asked.vm.state, asked.vm.step), (VmState::Retiring, VmStep::ConfirmCancel));
+    assert_eq!(asked.wake, None, "it is not confirmed yet");
+    let running = || VmReport::Seen(Some(instance(InstanceStatus::Running)));
+    assert!(!advance(&asked.vm, None, running(), &at(&policy, START)).vm.attention);
+    let late = advance(&asked.vm, None, running(), &at(&policy, later(START, policy.vm_deadline))).vm;
+    assert_eq!((late.step, late.attention), (VmStep::ConfirmCancel, true));
+}
+
+#[test]
+fn an_adopted_vm_is_wiped_before_anything_else() {
+    let row = adopted(&instance(InstanceStatus::Running), None, START);
+    assert_eq!((row.state, row.step, row.wiped_at), (VmState::Preparing, VmStep::Name, None));
+    assert!(!row.install_seen);
+}
+
+#[test]
+fn what_the_provider_leaves_out_is_kept() {
+    let row = vm(VmState::Preparing, VmStep::Install);
+    let running = instance(InstanceStatus::Running);
+    let bare = SeenInstance { address: None, product: String::new(), region: String::new(), ..running };
+    let now = later(START, Duration::from_secs(1));
+    assert_eq!(observed(&row, &bare, now), row);
+    let moved = SeenInstance { address: Some(Ipv4Addr::new(127, 64, 0, 9)), ..bare };
+    let seen = observed(&row, &moved, now);
+    assert_eq!((seen.address, seen.updated_at), (moved.address, now));
+}
