@@ -11,6 +11,7 @@ fn the_help_of_every_command_is_as_reviewed() {
     let mut document = String::new();
     for command in [
         "",
+        "demo",
         "up",
         "cloud",
         "env",
