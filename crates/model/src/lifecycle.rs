@@ -363,16 +363,12 @@ fn try_again(
     if old { transition } else { transition.tell(context.now, message) }
 }
 
-<<<<<<< HEAD
-/// The same step again after `interval`: nothing failed, it is not there yet. Told once, not at each look.
-=======
 /// Whether an attempt under this intent got no answer, so that it may still be carried out.
 fn may_arrive(intent: &Intent) -> bool {
     intent.outcome == Outcome::Unknown
 }
 
-/// The same step again after `interval`, silently: nothing failed, it is not there yet.
->>>>>>> sim
+/// The same step again after `interval`: nothing failed, it is not there yet. Told once, not at each look.
 fn look_again(situation: &Situation<'_>, interval: Duration, reason: &str, context: &Context<'_>) -> Transition {
     let mut transition = Transition::new(situation.environment, context.now);
     let news = transition.environment.reason.as_deref() != Some(reason);
