@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::proof;
 use super::stage::Stage;
-use crate::api::{CreateEnvironments, Environment, Environments, Vm, Vms};
+use crate::api::{CreateEnvironments, Environment, Environments, Event, Events, Vm, Vms};
 use crate::commands::env::follow::{self, Goal};
 use crate::commands::env::list;
 use crate::error::Failure;
@@ -24,6 +25,7 @@ pub(super) struct Story<'a> {
     chapter: Instant,
     environments: Vec<Environment>,
     deleted: Vec<Environment>,
+    steps: Vec<Value>,
     proofs: Vec<Value>,
     seconds: BTreeMap<&'static str, f64>,
     findings: Vec<usize>,
@@ -40,6 +42,7 @@ impl<'a> Story<'a> {
             chapter: now,
             environments: Vec::new(),
             deleted: Vec::new(),
+            steps: Vec::new(),
             proofs: Vec::new(),
             seconds: BTreeMap::new(),
             findings: Vec::new(),
@@ -80,6 +83,34 @@ impl<'a> Story<'a> {
         }
         self.environments = followed.environments;
         self.close("create");
+        self.tell_steps().await
+    }
+
+    /// How long each step took, by the history that the server kept.
+    async fn tell_steps(&mut self) -> Result<(), Failure> {
+        let mut all = Vec::new();
+        for environment in &self.environments {
+            let path = format!("/v1/environments/{}/events?limit=1000", environment.id);
+            let history: Events = self.stage.client.get(&path).await?;
+            all.push((environment.slug.clone(), step_times(&history.events)));
+        }
+        let columns: Vec<(&str, &str)> = COLUMNS
+            .into_iter()
+            .filter(|(step, _)| all.iter().any(|(_, steps)| seconds_of(steps, step).is_some()))
+            .collect();
+        let header: Vec<&str> =
+            ["SECONDS"].into_iter().chain(columns.iter().map(|(_, title)| *title)).chain(["IN ALL"]).collect();
+        let mut rows = table::table(&header);
+        for (slug, steps) in &all {
+            let cells = columns.iter().map(|(step, _)| table::or_dash(seconds_of(steps, step).map(tenths)));
+            let total: f64 = steps.iter().map(|(_, seconds)| seconds).sum();
+            rows.add_row([slug.clone()].into_iter().chain(cells).chain([tenths(total)]));
+            self.steps.push(json!({
+                "slug": slug,
+                "steps": steps.iter().map(|(step, took)| json!({ "step": step, "seconds": took })).collect::<Vec<_>>(),
+            }));
+        }
+        self.printer.note(format_args!("\n{}", table::text(&rows)));
         Ok(())
     }
 
@@ -210,6 +241,7 @@ impl<'a> Story<'a> {
             .collect();
         json!({
             "environments": self.environments,
+            "steps": self.steps,
             "proofs": self.proofs,
             "deleted": self.deleted,
             "vms": self.vms,
@@ -229,6 +261,43 @@ impl<'a> Story<'a> {
     fn close(&mut self, name: &'static str) {
         *self.seconds.entry(name).or_default() += rounded(self.chapter.elapsed());
     }
+}
+
+/// The steps of a creation with their titles in the table.
+const COLUMNS: [(&str, &str); 8] = [
+    ("assign_vm", "POOL"),
+    ("order_vm", "ORDER"),
+    ("name_vm", "NAME"),
+    ("install_vm", "INSTALL"),
+    ("await_vm", "RUN"),
+    ("reach_vm", "CONNECT"),
+    ("write_record", "RECORD"),
+    ("verify_record", "ANSWER"),
+];
+
+/// The steps of a history, in order, with the seconds that each took. Something that happened beside the steps, such as
+/// a VM that calls home, begins none.
+fn step_times(events: &[Event]) -> Vec<(String, f64)> {
+    let mut begun: Vec<(String, Timestamp)> = Vec::new();
+    for event in events {
+        if begun.iter().all(|(step, _)| *step != event.step) {
+            begun.push((event.step.clone(), event.at));
+        }
+    }
+    let ends = begun.iter().skip(1).map(|(_, at)| *at);
+    begun
+        .iter()
+        .zip(ends)
+        .map(|((step, at), end)| (step.clone(), (end.duration_since(*at).as_secs_f64() * 1000.0).round() / 1000.0))
+        .collect()
+}
+
+fn seconds_of(steps: &[(String, f64)], step: &str) -> Option<f64> {
+    steps.iter().find(|(name, _)| name == step).map(|(_, seconds)| *seconds)
+}
+
+fn tenths(seconds: f64) -> String {
+    format!("{seconds:.1}")
 }
 
 fn address(environment: &Environment) -> Result<Ipv4Addr, Failure> {
