@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use alfred_model::environment::Environment;
 use alfred_model::id::{IntentId, VmId};
 use alfred_model::intent::{Intent, IntentKind, Outcome};
-use alfred_model::lifecycle::ACTOR;
-use alfred_store::StoreError;
+use alfred_model::lifecycle::{self, ACTOR};
+use alfred_store::{Changes, StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::Engine;
@@ -102,11 +102,17 @@ impl Engine {
 
     /// A VM called home; whether that installation was waiting for it. Each token works once.
     pub async fn call_home(&self, token: &str) -> Result<bool, StoreError> {
-        let intent = self.store.call_home(&secret_hash(token), self.clock.now()).await?;
-        if intent.is_some() {
-            self.poke();
-            self.vms_due.notify_one();
+        let Some(intent) = self.store.call_home(&secret_hash(token), self.clock.now()).await? else {
+            return Ok(false);
+        };
+        if let Some(id) = intent.environment_id
+            && let Some(environment) = self.store.environment(id).await?
+        {
+            let event = lifecycle::event(&environment, self.clock.now(), lifecycle::ACTOR, "VM called home");
+            self.store.commit(Changes { events: vec![event], ..Changes::default() }).await?;
         }
-        Ok(intent.is_some())
+        self.poke();
+        self.vms_due.notify_one();
+        Ok(true)
     }
 }

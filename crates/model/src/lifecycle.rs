@@ -351,6 +351,8 @@ fn try_again(
     // Only an order must not be sent again under the same intent. The others are repeated until they are settled.
     let outcome = match (failure.disposition, intent.map(|intent| intent.kind)) {
         (Disposition::Unknown, _) => Outcome::Unknown,
+        // A later attempt that was put off tells nothing of an earlier one without an answer.
+        (_, Some(IntentKind::WriteRecord)) if intent.is_some_and(may_arrive) => Outcome::Unknown,
         (_, Some(IntentKind::OrderVm)) => Outcome::Rejected,
         _ => Outcome::Open,
     };
@@ -359,6 +361,11 @@ fn try_again(
     // What fails for days in the same way is one line of history, not a thousand.
     let old = environment.attempts >= TOLD_ATTEMPTS && environment.reason.as_ref() == Some(&failure.words);
     if old { transition } else { transition.tell(context.now, message) }
+}
+
+/// Whether an attempt under this intent got no answer, so that it may still be carried out.
+fn may_arrive(intent: &Intent) -> bool {
+    intent.outcome == Outcome::Unknown
 }
 
 /// The same step again after `interval`: nothing failed, it is not there yet. Told once, not at each look.

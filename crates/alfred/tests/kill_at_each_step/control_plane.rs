@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::stage::Stage;
 
 /// A process that has not said where it listens after this has failed.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where and how to crash.
 #[derive(Clone, Default)]
@@ -71,18 +71,14 @@ impl ControlPlane {
         })
         .await
         .expect("the process says within a minute where it listens");
-        match url {
-            Some(url) => {
-                // What it says later is read, so that it can go on saying it.
-                tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-                Some(Self { child, url })
-            }
-            None => {
-                let status = child.wait().await.expect("it has ended");
-                assert!(killed(status), "the process ended by itself: {said:#?}");
-                None
-            }
-        }
+        let Some(url) = url else {
+            let status = child.wait().await.expect("it has ended");
+            assert!(killed(status), "the process ended by itself: {said:#?}");
+            return None;
+        };
+        // What it says later is read, so that it can go on saying it.
+        tokio::spawn(async move { while receiver.recv().await.is_some() {} });
+        Some(Self { child, url })
     }
 
     /// Whether it has ended; it must have been killed then.

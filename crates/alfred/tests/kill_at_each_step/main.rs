@@ -3,6 +3,7 @@
 //!
 //! It prints how many places it tried. `ALFRED_KILL_AT=N` tries one place alone.
 
+#![allow(clippy::print_stdout, reason = "how many places were tried is what this test reports")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
 mod control_plane;

@@ -11,7 +11,7 @@ use crate::promises;
 use crate::stage::Stage;
 
 /// Nothing takes this long; a story that does is stuck.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Story {
@@ -101,13 +101,12 @@ impl Run {
             let second = stage.data.path().join("second");
             processes.extend(ControlPlane::start(&stage, &second, &crash).await);
         } else {
-            match ControlPlane::start(&stage, &data_dir, &crash).await {
-                Some(process) => processes.push(process),
-                None => {
-                    let again = ControlPlane::start(&stage, &data_dir, &Crash::default()).await;
-                    processes.push(again.expect("it is not killed"));
-                }
+            let first = ControlPlane::start(&stage, &data_dir, &crash).await;
+            if first.is_none() {
+                let again = ControlPlane::start(&stage, &data_dir, &Crash::default()).await;
+                processes.push(again.expect("it is not killed"));
             }
+            processes.extend(first);
         }
         // The client cannot be built without one; a second installation is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();

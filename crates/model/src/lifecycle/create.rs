@@ -2,12 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Context, ServerSays, Situation, Transition, event, look_again, overdue, remove, try_again};
+use super::{Context, ServerSays, Situation, Transition, event, look_again, may_arrive, overdue, remove, try_again};
 use crate::environment::{Environment, Status, Step};
 use crate::event::Event;
 use crate::failure::{Disposition, Failure};
 use crate::id::RecordId;
-use crate::intent::{Intent, Outcome};
+use crate::intent::{Intent, IntentKind, Outcome};
+use crate::policy::later;
 use crate::pool::{self, Progress};
 use crate::vm::SeenInstance;
 
@@ -188,7 +189,9 @@ pub(super) fn written(
                 Transition::new(situation.environment, context.now).step(Step::VerifyRecord, context.now);
             let answer = format!("record {record_id}");
             transition.environment.record_id = Some(record_id);
-            transition.settle(intent, Outcome::Done, Some(answer), context.now).tell(context.now, "DNS record written")
+            // An earlier attempt without an answer is kept in sight: arriving after a deletion it would leak a record.
+            let outcome = if intent.is_some_and(may_arrive) { Outcome::Unknown } else { Outcome::Done };
+            transition.settle(intent, outcome, Some(answer), context.now).tell(context.now, "DNS record written")
         }
         Err(failure) if failure.disposition == Disposition::Definite => {
             let words = format!("the DNS record was refused: {}", failure.words);
@@ -206,7 +209,8 @@ pub(super) fn verified(situation: &Situation<'_>, says: &[ServerSays], context: 
     else {
         let mut transition = Transition::new(environment, context.now).step(Step::Settled, context.now);
         transition.environment.status = Status::Active;
-        transition.environment.wake_at = None;
+        let unsettled = situation.open_intent(IntentKind::WriteRecord).is_some();
+        transition.environment.wake_at = unsettled.then(|| later(context.now, context.policy.write_grace));
         let servers = says.len();
         let plural = if servers == 1 { "" } else { "s" };
         return transition

@@ -17,12 +17,23 @@ pub(super) fn without_report(situation: &Situation<'_>, context: &Context<'_>) -
     match super::next(situation) {
         super::Action::BeginDeletion => begin(situation, context),
         super::Action::AwaitRelease => release(situation, context),
-        _ => {
-            let mut transition = Transition::new(situation.environment, context.now);
-            transition.environment.wake_at = None;
-            transition
-        }
+        _ => rest(situation, context),
     }
+}
+
+/// Nothing to do. An environment that works looks once more after a write without an answer: by then no earlier
+/// attempt can arrive any more, and the intent is settled.
+fn rest(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    let mut transition = Transition::new(environment, context.now);
+    transition.environment.wake_at = None;
+    let write = situation.open_intent(IntentKind::WriteRecord).filter(|_| environment.status == Status::Active);
+    let settled_at = later(environment.step_since, context.policy.write_grace);
+    if write.is_some() && context.now < settled_at {
+        transition.environment.wake_at = Some(settled_at);
+        return transition;
+    }
+    transition.settle(write, Outcome::Done, None, context.now)
 }
 
 /// Takes up the wish to delete. An order of which nothing is known is settled first: its VM must not be lost.
@@ -59,7 +70,8 @@ pub(super) fn give_up(
     words: &str,
     context: &Context<'_>,
 ) -> Transition {
-    fail(situation, false, words, context).settle(intent, Outcome::Rejected, Some(words.to_owned()), context.now)
+    let outcome = given_up(intent, false);
+    fail(situation, false, words, context).settle(intent, outcome, Some(words.to_owned()), context.now)
 }
 
 /// As [`give_up`], after a last failure. A write without an answer stays open: it may still be carried out.
@@ -71,9 +83,17 @@ pub(super) fn give_up_after(
     context: &Context<'_>,
 ) -> Transition {
     let unknown = failure.disposition == Disposition::Unknown;
-    let wrote = intent.is_some_and(|intent| intent.kind == IntentKind::WriteRecord);
-    let outcome = if unknown && wrote { Outcome::Unknown } else { Outcome::Rejected };
+    let outcome = given_up(intent, unknown);
     fail(situation, unknown, words, context).settle(intent, outcome, Some(words.to_owned()), context.now)
+}
+
+fn given_up(intent: Option<&Intent>, unknown: bool) -> Outcome {
+    match intent {
+        Some(intent) if intent.kind == IntentKind::WriteRecord && (unknown || super::may_arrive(intent)) => {
+            Outcome::Unknown
+        }
+        _ => Outcome::Rejected,
+    }
 }
 
 fn fail(situation: &Situation<'_>, unknown: bool, words: &str, context: &Context<'_>) -> Transition {
