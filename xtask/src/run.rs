@@ -91,3 +91,29 @@ pub(crate) fn run_reading(step: &Step, read: &mut dyn FnMut(&str)) -> Result<boo
     }
     Ok(child.wait().map_err(cannot)?.success())
 }
+
+/// A program that is kept running until this is dropped, which closes its input.
+#[derive(Debug)]
+pub(crate) struct Kept(std::process::Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // It ends by itself; if it is gone already there is nothing to wait for.
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a step, waits for its first line, and keeps it running.
+pub(crate) fn keep(step: &Step) -> Result<(Kept, String), String> {
+    println!("$ {} &", step.line());
+    let cannot = |error: std::io::Error| format!("cannot run `{}`: {error}", step.line());
+    let mut child = step.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let stdout = child.stdout.take();
+    let kept = Kept(child);
+    let mut line = String::new();
+    if let Some(stdout) = stdout {
+        BufReader::new(stdout).read_line(&mut line).map_err(cannot)?;
+    }
+    if line.trim().is_empty() { Err(format!("`{}` failed", step.line())) } else { Ok((kept, line.trim().to_owned())) }
+}

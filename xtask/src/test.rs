@@ -8,7 +8,7 @@ use std::path::Path;
 
 use count::Count;
 
-use crate::run::{Step, root, run_reading};
+use crate::run::{Step, keep, root, run_reading};
 use crate::tools;
 
 /// What came of everything.
@@ -29,7 +29,13 @@ pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
             tally.could_not_run.push(format!("tests with {what}: {words}"));
         }
     }
-    rust(arguments, &mut tally)?;
+    // Each test runs in a process of its own, and starting a server takes seconds: one serves them all. Without it they
+    // start their own, or fail and say why.
+    let postgres =
+        keep(&Step::cargo(["run", "--quiet", "--locked", "--package", "alfred-testing", "--example", "postgres"]));
+    let folder = postgres.as_ref().ok().map(|(_, folder)| folder.as_str());
+    rust(arguments, folder, &mut tally)?;
+    drop(postgres);
     // A selection of tests is for whoever works on them; the peers belong to the whole.
     if arguments.is_empty() {
         peers(&mut tally)?;
@@ -38,18 +44,25 @@ pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
 }
 
 /// Every Rust test: with nextest, which runs each in its own process, or with cargo alone. Doc tests are cargo's.
-fn rust(arguments: &[&str], tally: &mut Tally) -> Result<(), String> {
+fn rust(arguments: &[&str], postgres: Option<&str>, tally: &mut Tally) -> Result<(), String> {
     let workspace = ["--workspace", "--all-targets", "--locked", "--no-fail-fast"];
     if tools::answers("cargo", &["nextest", "--version"]) {
         let step = Step::cargo(["nextest", "run"].into_iter().chain(workspace).chain(arguments.iter().copied()));
-        count(&step, tally)?;
+        count(&with_postgres(step, postgres), tally)?;
         if arguments.is_empty() {
             count(&Step::cargo(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), tally)?;
         }
         return Ok(());
     }
     let workspace = ["test", "--workspace", "--locked", "--no-fail-fast"];
-    count(&Step::cargo(workspace.into_iter().chain(arguments.iter().copied())), tally)
+    count(&with_postgres(Step::cargo(workspace.into_iter().chain(arguments.iter().copied())), postgres), tally)
+}
+
+fn with_postgres(step: Step, folder: Option<&str>) -> Step {
+    match folder {
+        Some(folder) => step.variable("ALFRED_TEST_POSTGRES", folder),
+        None => step,
+    }
 }
 
 /// The clients that other people wrote, against the local cloud. Each script is one test.

@@ -29,9 +29,13 @@ rm -rf "$folder"
 pub struct Server {
     folder: PathBuf,
     binaries: PathBuf,
-    guard: Child,
+    /// Absent where another process keeps the server.
+    guard: Option<Child>,
     databases: AtomicU32,
 }
+
+/// The folder of a server that another process keeps for all tests of a run, so that not each test process starts one.
+pub const SHARED_FOLDER: &str = "ALFRED_TEST_POSTGRES";
 
 impl Server {
     /// Starts a server in a new folder, which takes about two seconds. The error says in one line what is missing.
@@ -42,15 +46,32 @@ impl Server {
         let become_user = unprivileged(folder.path())?;
         initialise(&binaries, folder.path(), &become_user)?;
         let guard = spawn(&binaries, folder.path(), &become_user)?;
-        let mut server = Self { folder: folder.keep(), binaries, guard, databases: AtomicU32::new(0) };
+        let mut server = Self { folder: folder.keep(), binaries, guard: Some(guard), databases: AtomicU32::new(0) };
         server.await_ready()?;
         Ok(server)
     }
 
-    /// The server that all tests of this process share.
+    /// The server that all tests of this process share: the one in [`SHARED_FOLDER`], if that is set, or one of their
+    /// own.
     pub fn shared() -> Result<&'static Self, String> {
         static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
-        SERVER.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+        let join_or_start = || match std::env::var_os(SHARED_FOLDER) {
+            Some(folder) => Self::join(folder.into()),
+            None => Self::start(),
+        };
+        SERVER.get_or_init(join_or_start).as_ref().map_err(Clone::clone)
+    }
+
+    fn join(folder: PathBuf) -> Result<Self, String> {
+        let binaries = binaries().ok_or(HOW_TO_INSTALL)?;
+        let mut server = Self { folder, binaries, guard: None, databases: AtomicU32::new(0) };
+        server.await_ready()?;
+        Ok(server)
+    }
+
+    /// Where it lives.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The address of the database `postgres`, which every server has.
@@ -65,7 +86,8 @@ impl Server {
 
     /// Makes an empty database and answers its address.
     pub fn create_database(&self) -> Result<String, String> {
-        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        // Other processes make databases at the same server.
+        let name = format!("test_{}_{}", std::process::id(), self.databases.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(self.binaries.join("createdb"));
         command.arg("--host").arg(&self.folder).args(["--username", USER, &name]).env("PGPASSWORD", PASSWORD);
         run(&mut command)?;
@@ -93,9 +115,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        // The guard ends by itself; if it is gone already there is nothing left to wait for.
-        let _ = self.guard.wait();
+        if let Some(guard) = &mut self.guard {
+            drop(guard.stdin.take());
+            // The guard ends by itself; if it is gone already there is nothing left to wait for.
+            let _ = guard.wait();
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::promises;
 use crate::view;
 use crate::world::{Process, World, request};
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// A way through an environment's life, and the kinds of call that are made on it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

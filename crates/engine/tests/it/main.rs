@@ -1,5 +1,11 @@
 //! The engine with the real clients against the local cloud's router: one process, no sockets, simulated time, a seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where something is not as it must be, and says what it tried"
+)]
+
 mod faults;
 mod lifecycle;
 mod many;

@@ -32,7 +32,9 @@ pub(super) fn pool_empty(situation: &Situation<'_>, owned: u32, context: &Contex
     }
     let mut transition = Transition::new(situation.environment, context.now);
     if situation.environment.attempts == 0 {
-        return transition.step(Step::OrderVm, context.now);
+        return transition
+            .step(Step::OrderVm, context.now)
+            .tell(context.now, "the pool has no VM that is free: one is being ordered");
     }
     // Earlier orders failed: attempts and deadline go on counting.
     transition.environment.step = Step::OrderVm;

@@ -75,7 +75,8 @@ on_every_store! {
         no_vm_is_given_twice
         a_later_caller_does_not_help_an_earlier_one
         filters_do_not_share_a_vm
-        vms_are_listed;
+        vms_are_listed
+        what_the_limit_counts;
     ledger:
         lines_are_added_and_overwritten
         lines_are_listed_newest_first

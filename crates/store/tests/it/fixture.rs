@@ -75,6 +75,8 @@ pub(crate) fn vm(number: i64) -> Vm {
         state: VmState::Ready,
         step: VmStep::Settled,
         environment_id: None,
+        bought_for: Some(EnvironmentId(Uuid::from_u128(7001))),
+        released_by: Some(EnvironmentId(Uuid::from_u128(7002))),
         assignable_at: Some(at(0)),
         wiped_at: Some(at(-10)),
         install_seen: true,

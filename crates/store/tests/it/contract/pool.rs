@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use alfred_model::environment::{Step, Wish};
 use alfred_model::id::VmId;
+use alfred_model::intent::{Intent, IntentKind, Outcome};
 use alfred_model::vm::{Vm, VmState, VmStep};
 use alfred_store::{Assignment, Changes, Lease, PoolFilter, Store, StoreError};
 use futures::future::join_all;
 
-use crate::fixture::{add_vms, assignment, at, claim, claimed, environment, id, new, stored, vm};
+use crate::fixture::{add_vms, assignment, at, claim, claimed, environment, id, intent, new, stored, vm};
 
 fn assignable(number: i64, seconds: Option<i64>) -> Vm {
     let mut row = vm(number);
@@ -161,4 +162,24 @@ pub(crate) async fn vms_are_listed(store: Arc<dyn Store>) {
     assert_eq!(store.vms(false).await.unwrap(), [vm(-1), vm(3)]);
     assert_eq!(store.vms(true).await.unwrap(), [vm(-1), ended, vm(3)]);
     assert_eq!(store.vm(VmId(9)).await.unwrap(), None);
+}
+
+/// VMs whose contract has ended count no more, orders of which nothing is known count already.
+pub(crate) async fn what_the_limit_counts(store: Arc<dyn Store>) {
+    assert_eq!(store.owned_vms().await.unwrap(), 0);
+    let mut ended = vm(2);
+    ended.state = VmState::Ended;
+    add_vms(&*store, [vm(1), ended]).await;
+    assert_eq!(store.owned_vms().await.unwrap(), 1);
+    let order = |number, outcome| Intent { kind: IntentKind::OrderVm, outcome, ..intent(number, None) };
+    let intents = vec![
+        order(1, Outcome::Open),
+        order(2, Outcome::Unknown),
+        order(3, Outcome::Done),
+        order(4, Outcome::Rejected),
+        order(5, Outcome::Abandoned),
+        Intent { outcome: Outcome::Open, ..intent(6, None) },
+    ];
+    store.commit(Changes { intents, ..Changes::default() }).await.unwrap();
+    assert_eq!(store.owned_vms().await.unwrap(), 3);
 }

@@ -3,7 +3,7 @@
 use alfred_store::{SqlOptions, SqlStore, Store, StoreError};
 
 use super::beside;
-use crate::fixture::{at, environment, id, new, open_sqlite, postgres_address, sqlite_address, stored};
+use crate::fixture::{at, claim, environment, id, new, open_sqlite, postgres_address, sqlite_address, stored};
 
 async fn refused(address: &str) -> StoreError {
     match SqlStore::open(address, SqlOptions::default()).await {
@@ -124,4 +124,17 @@ async fn a_lost_connection_is_made_again() {
     store.create_environments(new([environment(2)])).await.unwrap();
     assert_eq!(stored(&store, 2).await, environment(2));
     assert_eq!(stored(&store, 1).await, environment(1));
+}
+
+/// Whoever held a lease on a SQLite file is gone when the file is opened: nobody has to wait for the lease to run out.
+#[tokio::test]
+async fn leases_of_a_file_end_with_its_last_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_sqlite(&folder, SqlOptions::default()).await;
+    store.create_environments(new([environment(1)])).await.unwrap();
+    assert_eq!(store.claim_environments(&claim("first", 0)).await.unwrap().len(), 1);
+    assert_eq!(store.claim_environments(&claim("second", 0)).await.unwrap().len(), 0);
+    store.close().await;
+    let store = open_sqlite(&folder, SqlOptions::default()).await;
+    assert_eq!(store.claim_environments(&claim("second", 0)).await.unwrap().len(), 1);
 }
