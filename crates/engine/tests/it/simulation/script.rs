@@ -175,7 +175,10 @@ impl Run {
             }
             if tokio::time::Instant::now() >= end {
                 let vms = self.world.store.vms(false).await.expect("the store answers");
-                panic!("it never came to rest: {waiting:#?}\n{vms:#?}");
+                let journal = self.journal();
+                let last = &journal[journal.len().saturating_sub(10)..];
+                let blocked = self.world.budget.blocked_until();
+                panic!("it never came to rest: {waiting:#?}\n{vms:#?}\nlast calls: {last:#?}\nbudget: {blocked:?}");
             }
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
