@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use alfred_model::environment::Environment;
 use alfred_model::failure::Failure;
+use alfred_model::id::EnvironmentId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{self, Action, Context, Report, Situation, Transition};
 use alfred_model::vm::Vm;
-use alfred_store::{Assignment, Changes, ClaimedEnvironment, Lease, PoolFilter, StoreError};
+use alfred_store::{Assignment, Changes, ClaimedEnvironment, IntentQuery, Lease, PoolFilter, StoreError};
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::intents::NewIntent;
+use crate::run::STORE_PAUSE;
 use crate::{Engine, measure};
 
 /// The rows in hand, and what of them is not written yet.
@@ -30,9 +32,9 @@ struct Work {
 
 /// Why a drive ended before its row came to rest.
 enum Interrupted {
-    /// Another worker has the row, or the lease ran out.
+    /// Somebody changed the row meanwhile, or the lease ran out.
     Lost,
-    /// The store failed; the lease runs out and somebody begins again.
+    /// The store failed.
     Store(StoreError),
 }
 
@@ -44,22 +46,48 @@ impl From<StoreError> for Interrupted {
 
 impl Engine {
     /// Drives one environment. Whatever interrupts it, the rows and intents written so far are enough to go on.
+    ///
+    /// While the lease is ours nobody else takes the row up, and it does not run out as long as this process lives: so
+    /// a drive that was interrupted begins again itself.
     pub(crate) async fn drive(self: Arc<Self>, claimed: ClaimedEnvironment) {
-        let ClaimedEnvironment { environment, vm, open_intents } = claimed;
-        let slug = environment.slug.clone();
-        let mut work = Work {
-            environment,
-            vm,
-            open_intents,
-            claimed_at: self.clock.now(),
-            unwritten: Changes::default(),
-            order_gate: None,
-        };
-        match self.drive_to_rest(&mut work).await {
-            Ok(()) => {}
-            Err(Interrupted::Lost) => tracing::debug!(%slug, "the row was changed by someone else"),
-            Err(Interrupted::Store(error)) => tracing::error!(%slug, error = %error, "the store failed"),
+        let claimed_at = self.clock.now();
+        let (id, slug) = (claimed.environment.id, claimed.environment.slug.clone());
+        let mut work = Work::new(claimed, claimed_at);
+        while let Err(interrupted) = self.drive_to_rest(&mut work).await {
+            match interrupted {
+                Interrupted::Lost => tracing::debug!(%slug, "the row was changed by someone else"),
+                Interrupted::Store(error) => {
+                    tracing::error!(%slug, error = %error, "the store failed");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+            if !self.holds_lease(claimed_at) {
+                return;
+            }
+            match self.read_again(id).await {
+                Ok(Some(again)) => work = Work::new(again, claimed_at),
+                Ok(None) => return,
+                // The next turn conflicts or fails, and comes here again.
+                Err(error) => {
+                    tracing::error!(%slug, error = %error, "the store failed");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
         }
+    }
+
+    async fn read_again(&self, id: EnvironmentId) -> Result<Option<ClaimedEnvironment>, StoreError> {
+        let Some(environment) = self.store.environment(id).await? else {
+            return Ok(None);
+        };
+        let vm = match environment.vm_id {
+            Some(vm_id) => self.store.vm(vm_id).await?,
+            None => None,
+        };
+        let query = IntentQuery { environment: Some(id), only_open: true, ..IntentQuery::default() };
+        let mut open_intents = self.store.intents(query).await?;
+        open_intents.reverse();
+        Ok(Some(ClaimedEnvironment { environment, vm, open_intents }))
     }
 
     async fn drive_to_rest(&self, work: &mut Work) -> Result<(), Interrupted> {
@@ -224,6 +252,11 @@ impl Engine {
 }
 
 impl Work {
+    fn new(claimed: ClaimedEnvironment, claimed_at: Timestamp) -> Self {
+        let ClaimedEnvironment { environment, vm, open_intents } = claimed;
+        Self { environment, vm, open_intents, claimed_at, unwritten: Changes::default(), order_gate: None }
+    }
+
     fn situation(&self) -> Situation<'_> {
         Situation { environment: &self.environment, vm: self.vm.as_ref(), open_intents: &self.open_intents }
     }

@@ -20,7 +20,7 @@ use crate::{Engine, Parts, Settings};
 const IDLE: Duration = Duration::from_secs(1);
 
 /// After the store failed, the loops pause so long.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// At most so many rows are claimed at once.
 const CLAIM_MAX: usize = 256;

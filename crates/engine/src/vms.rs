@@ -2,28 +2,62 @@
 
 use std::sync::Arc;
 
+use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::Context;
 use alfred_model::pool::{self, VmAction, VmReport};
 use alfred_model::vm::{Vm, pool_display_name};
-use alfred_store::{Changes, Lease, StoreError};
+use alfred_store::{Changes, IntentQuery, Lease, StoreError};
+use jiff::Timestamp;
 
 use crate::intents::NewIntent;
+use crate::run::STORE_PAUSE;
 use crate::{Engine, measure};
 
 impl Engine {
-    /// Drives one VM. Whatever interrupts it, the row and the intents written so far are enough to go on.
+    /// Drives one VM. Whatever interrupts it, the row and the intents written so far are enough to go on; it begins
+    /// again itself, as [`Engine::drive`] does.
     pub(crate) async fn drive_vm(self: Arc<Self>, vm: Vm, open_intents: Vec<Intent>) {
+        let claimed_at = self.clock.now();
         let id = vm.id;
-        match self.drive_vm_to_rest(vm, open_intents).await {
-            Ok(()) => {}
-            Err(StoreError::Conflict { .. }) => tracing::debug!(%id, "the VM's row was changed by someone else"),
-            Err(error) => tracing::error!(%id, error = %error, "the store failed"),
+        let (mut vm, mut open_intents) = (vm, open_intents);
+        while let Err(error) = self.drive_vm_to_rest(vm.clone(), open_intents.clone(), claimed_at).await {
+            if matches!(error, StoreError::Conflict { .. }) {
+                tracing::debug!(%id, "the VM's row was changed by someone else");
+            } else {
+                tracing::error!(%id, error = %error, "the store failed");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            if !self.holds_lease(claimed_at) {
+                return;
+            }
+            match self.read_vm_again(id).await {
+                Ok(Some(again)) => (vm, open_intents) = again,
+                Ok(None) => return,
+                // The next turn conflicts or fails, and comes here again.
+                Err(error) => {
+                    tracing::error!(%id, error = %error, "the store failed");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
         }
     }
 
-    async fn drive_vm_to_rest(&self, mut vm: Vm, mut open_intents: Vec<Intent>) -> Result<(), StoreError> {
-        let claimed_at = self.clock.now();
+    async fn read_vm_again(&self, id: VmId) -> Result<Option<(Vm, Vec<Intent>)>, StoreError> {
+        let Some(vm) = self.store.vm(id).await? else {
+            return Ok(None);
+        };
+        let open = self.store.intents(IntentQuery { only_open: true, ..IntentQuery::default() }).await?;
+        let own = open.into_iter().rev().filter(|one| one.environment_id.is_none() && one.vm_id == Some(id));
+        Ok(Some((vm, own.collect())))
+    }
+
+    async fn drive_vm_to_rest(
+        &self,
+        mut vm: Vm,
+        mut open_intents: Vec<Intent>,
+        claimed_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut unwritten = Changes::default();
         loop {
             let action = pool::next(&vm);

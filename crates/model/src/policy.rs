@@ -30,7 +30,8 @@ pub struct Policy {
     pub reach_deadline: Duration,
     /// How long any other step of a creation may keep failing.
     pub step_deadline: Duration,
-    /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4).
+    /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4), and the time in
+    /// which a record that was written shortly before may still appear at the authoritative servers for a moment.
     pub quarantine: Duration,
     /// How long after its answer was lost a write may still be carried out: no provider says, so this is a margin.
     pub write_grace: Duration,
@@ -54,7 +55,7 @@ impl Policy {
             vm_deadline: Duration::from_hours(2),
             reach_deadline: Duration::from_mins(30),
             step_deadline: Duration::from_mins(30),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
             write_grace: Duration::from_mins(2),
             may_order: true,
             vm_limit: 10,
@@ -74,7 +75,7 @@ impl Policy {
             vm_deadline: Duration::from_mins(5),
             reach_deadline: Duration::from_mins(2),
             step_deadline: Duration::from_mins(2),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64),
+            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
             write_grace: Duration::from_secs(45),
             may_order: true,
             vm_limit: 75,

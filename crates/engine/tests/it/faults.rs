@@ -9,6 +9,7 @@ use alfred_engine::CreateEnvironments;
 use alfred_local_cloud::contabo::OrderOutcome;
 use alfred_local_cloud::faults::{Fault, Rule};
 use alfred_local_cloud::{Options, contabo};
+use alfred_model::audit::FindingKind;
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step};
 use alfred_model::vm::{VmState, VmStep};
 
@@ -157,8 +158,12 @@ impl Case {
         }
         // What is carried out late has happened by now.
         tokio::time::sleep(Duration::from_mins(2)).await;
-        let report = self.process.engine.audit().await.unwrap();
-        assert!(report.findings.is_empty(), "{what}: {:#?}", report.findings);
+        let mut findings = self.process.engine.audit().await.unwrap().findings;
+        if self.route == "contabo.instances.rename" && matches!(self.fault, Fault::Delay { after: false, .. }) {
+            // A label that arrives after a newer one is told, and harms nobody.
+            findings.retain(|finding| finding.kind != FindingKind::VmNameUnknown);
+        }
+        assert!(findings.is_empty(), "{what}: {findings:#?}");
         for (route, count) in self.world.cloud.journal().count_by_route() {
             assert!(count <= limit(route), "{what}: {count} calls of {route}");
             let most = calls.entry(route).or_default();
@@ -167,11 +172,15 @@ impl Case {
     }
 }
 
-/// No case may call more often. An environment that lives once without faults makes 2 batches and about 60 reads.
+/// No case may call more often. Writes are sent once, again after each fault, and once more where nobody knows; reads
+/// go on for as long as something is waited for: every 0.2 s for a VM, every 5 s for an order that a person settles.
 fn limit(route: &str) -> u64 {
     match route {
-        "contabo.instances.list" => 10_000,
-        _ => 10_000,
+        "contabo.instances.list" => 110,
+        "contabo.instances.audits" => 100,
+        "cloudflare.records.list" => 9,
+        "contabo.instances.create" => 4,
+        _ => 6,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alfred_local_cloud::faults::{Fault, Rule};
 use alfred_model::environment::{Setup, Status};
 use alfred_model::vm::VmState;
 
@@ -106,5 +107,22 @@ async fn a_deletion_asked_for_during_a_creation_wins() {
         assert!(world.settle(LONG).await, "after {delay} ms");
         promises::hold(&world).await;
         assert_eq!(world.environment(made.id).await.status, Status::Deleted, "after {delay} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_while_a_worker_has_the_row_does_not_leave_it_to_nobody() {
+    for delay in [1, 500, 1_000, 2_000, 3_000, 4_000, 5_000] {
+        let world = World::new(600 + delay);
+        let slow = Rule::new(Fault::Delay { ms: 1_500, after: true });
+        world.cloud.faults().add(slow);
+        let process = world.start();
+        let made = world.create(&process, 1).await.remove(0);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        let retried = process.engine.retry(made.id, false, &made.owner).await;
+        assert!(retried.is_ok(), "after {delay} ms: {retried:?}");
+        assert!(world.settle(LONG).await, "after {delay} ms");
+        promises::hold(&world).await;
+        assert_eq!(world.environment(made.id).await.status, Status::Active, "after {delay} ms");
     }
 }

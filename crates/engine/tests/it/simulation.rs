@@ -12,7 +12,7 @@ use std::panic::AssertUnwindSafe;
 use script::Run;
 
 /// Small enough for a debug build to take seconds.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 10;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -135,7 +135,7 @@ pub(crate) struct World {
     pub(crate) counts: CallCounts,
     pub(crate) installation: InstallationId,
     pub(crate) silence: Arc<Silence>,
-    budget: Arc<Budget>,
+    pub(crate) budget: Arc<Budget>,
     workers: AtomicU32,
 }
 

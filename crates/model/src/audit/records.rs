@@ -1,7 +1,8 @@
 //! Records against environments. Whose a record is, its mark alone decides; its name only says whom it concerns.
 
-use std::collections::HashSet;
 use std::net::Ipv4Addr;
+
+use foldhash::HashSet;
 
 use super::index::{Index, RecordExpected};
 use super::{Comparison, Finding, FindingKind, SeenRecord, World};

@@ -1,7 +1,8 @@
 //! VMs: the store against the provider, and environments against VMs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use foldhash::HashMap;
 use jiff::tz::TimeZone;
 
 use super::index::Index;
@@ -85,13 +86,13 @@ fn orders_and_strangers(
     let mut orders: Vec<&Intent> = world.open_intents.iter().filter(is_open_order).collect();
     orders.sort_unstable_by_key(|order| (order.created_at, order.id));
     orders.dedup_by_key(|order| order.id);
-    let mut waiting: HashMap<&str, VecDeque<IntentId>> = HashMap::new();
+    let mut waiting: HashMap<&str, VecDeque<IntentId>> = HashMap::default();
     for order in &orders {
         waiting.entry(order.subject.as_str()).or_default().push_back(order.id);
     }
     strangers.sort_unstable_by_key(|instance| instance.id);
     strangers.dedup_by_key(|instance| instance.id);
-    let mut bought: HashMap<IntentId, VmId> = HashMap::new();
+    let mut bought: HashMap<IntentId, VmId> = HashMap::default();
     for instance in strangers {
         match waiting.get_mut(instance.display_name.as_str()).and_then(VecDeque::pop_front) {
             Some(order) => {

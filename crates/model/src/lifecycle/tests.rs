@@ -1,5 +1,7 @@
 //! The rules of the lifecycle, held against a small world with random faults.
 
+mod waits;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

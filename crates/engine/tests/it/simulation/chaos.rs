@@ -1,10 +1,15 @@
 //! What goes wrong, drawn from the seed.
 
+use std::time::Duration;
+
 use alfred_local_cloud::contabo::{Delay, NameMatch, OrderOutcome, ZeroRows};
 use alfred_local_cloud::faults::{Fault, Rule};
 use alfred_local_cloud::{Options, contabo};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+
+/// The longest time from a change in the zone to its answers.
+pub(super) const PUBLICATION_MAX: Duration = Duration::from_secs(4);
 
 const ROUTES: &[&str] = &[
     "contabo.*",
@@ -56,7 +61,11 @@ pub(super) fn cloud(dice: &mut StdRng) -> Options {
     let outcomes = below(dice, 6);
     contabo.next_orders =
         (0..outcomes).map(|_| if chance(dice, 15) { OrderOutcome::Error } else { OrderOutcome::Normal }).collect();
-    options.cloudflare.publication_delay_ms = if chance(dice, 50) { below(dice, 4_000) } else { 0 };
+    options.cloudflare.publication_delay_ms = if chance(dice, 50) {
+        below(dice, u64::try_from(PUBLICATION_MAX.as_millis()).expect("a small number"))
+    } else {
+        0
+    };
     options
 }
 

@@ -17,6 +17,7 @@ use alfred_store::{EnvironmentQuery, Store};
 use hickory_proto::rr::RecordType;
 use jiff::Timestamp;
 
+use super::chaos::PUBLICATION_MAX;
 use crate::view::{self, SeenMachine, SeenRecord};
 use crate::world::{READINESS_PORT, World};
 
@@ -37,7 +38,7 @@ pub(super) struct Observer {
     cloud: LocalCloud,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    quarantine: Duration,
+    time_to_live: Duration,
     foreign: (SeenRecord, SeenMachine),
     /// Whose name answered with an address last, and when.
     answered: HashMap<Ipv4Addr, Vec<(EnvironmentId, Timestamp)>>,
@@ -49,7 +50,7 @@ impl Observer {
             cloud: world.cloud.clone(),
             store: Arc::clone(&world.store),
             clock: Arc::clone(&world.clock),
-            quarantine: world.policy.quarantine,
+            time_to_live: world.policy.quarantine.saturating_sub(PUBLICATION_MAX),
             foreign: view::foreign(&world.cloud).await,
             answered: HashMap::new(),
         }
@@ -137,7 +138,7 @@ impl Observer {
         let seen = vm.address.and_then(|address| self.answered.get(&address));
         for (environment, at) in seen.into_iter().flatten() {
             assert!(
-                vm.environment_id == Some(*environment) || now >= later(*at, self.quarantine),
+                vm.environment_id == Some(*environment) || now >= later(*at, self.time_to_live),
                 "promise 4: VM {} was given away while caches may hold the name of {environment}: {vm:#?}",
                 vm.id
             );

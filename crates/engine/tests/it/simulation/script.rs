@@ -32,7 +32,7 @@ impl Run {
     pub(super) async fn new(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut world = World::with(seed, chaos::cloud(&mut dice));
-        world.policy.quarantine = Duration::from_millis(2_000 + below(&mut dice, 20_000));
+        world.policy.quarantine = chaos::PUBLICATION_MAX + Duration::from_millis(below(&mut dice, 20_000));
         world.policy.vm_limit = u32::try_from(3 + below(&mut dice, 30)).expect("a small number");
         view::plant_foreign(&world.cloud).await;
         let faulty = chance(&mut dice, 85);
@@ -175,7 +175,10 @@ impl Run {
             }
             if tokio::time::Instant::now() >= end {
                 let vms = self.world.store.vms(false).await.expect("the store answers");
-                panic!("it never came to rest: {waiting:#?}\n{vms:#?}");
+                let journal = self.journal();
+                let last = &journal[journal.len().saturating_sub(10)..];
+                let blocked = self.world.budget.blocked_until();
+                panic!("it never came to rest: {waiting:#?}\n{vms:#?}\nlast calls: {last:#?}\nbudget: {blocked:?}");
             }
             tokio::time::sleep(Duration::from_secs(5)).await;
         }

@@ -238,10 +238,14 @@ fn an_adopted_vm_is_wiped_before_anything_else() {
 fn what_the_provider_leaves_out_is_kept() {
     let row = vm(VmState::Preparing, VmStep::Install);
     let running = instance(InstanceStatus::Running);
-    let bare = SeenInstance { address: None, product: String::new(), region: String::new(), ..running };
+    let display_name = "alfredos-renamed-by-hand".to_owned();
+    let bare = SeenInstance { address: None, display_name, product: String::new(), region: String::new(), ..running };
     let now = later(START, Duration::from_secs(1));
     assert_eq!(observed(&row, &bare, now), row);
     let moved = SeenInstance { address: Some(Ipv4Addr::new(127, 64, 0, 9)), ..bare };
     let seen = observed(&row, &moved, now);
     assert_eq!((seen.address, seen.updated_at), (moved.address, now));
+    // The answer to the rename was lost, and it was carried out.
+    let renamed = observed(&row, &instance(InstanceStatus::Running), now);
+    assert_eq!(renamed.display_name, pool_display_name(row.id));
 }
