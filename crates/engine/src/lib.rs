@@ -5,7 +5,7 @@
 //! retry and recovery after a crash are the same code; a poke only makes it look sooner.
 //!
 //! The engine knows providers and store through their seams. It decides nothing by itself and knows no HTTP server.
-//! Start reading at [`Engine::run`] in `environments.rs`.
+//! Start reading at [`Engine::run`] in `run.rs`, then at `Engine::drive` in `environments.rs`.
 
 mod audit;
 mod effects;

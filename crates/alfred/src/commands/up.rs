@@ -1,8 +1,8 @@
 //! `alfred up`: the control plane in one process.
 //!
 //! Order matters here. The data directory and the store come first, so that a second process on the same data stops
-//! before it speaks to anybody; then the providers are checked; then the port is opened; and only then the
-//! reconcilers run. The first administrator's token is made last of all that can fail.
+//! before it speaks to anybody; then the port is taken, so that a busy one is told at once; then the providers are
+//! checked; then the first administrator's token is made; and only then requests are answered and the reconcilers run.
 
 mod checks;
 pub(super) mod first_token;
