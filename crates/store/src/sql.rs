@@ -59,7 +59,8 @@ pub type CommitHook = Arc<dyn Fn(CommitMoment) + Send + Sync>;
 /// How a database is opened.
 #[derive(Clone)]
 pub struct SqlOptions {
-    /// Called on the writer's task around each commit, with the transaction still open and again once it is durable;
+    /// Called on the writer's task around each commit that changes rows, with the transaction still open and again once it
+    /// is durable;
     /// for tests that end the process there.
     pub on_commit: Option<CommitHook>,
     /// So many connections read at the same time; at least one.

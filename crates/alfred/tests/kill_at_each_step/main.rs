@@ -21,36 +21,43 @@ use scenario::Story;
 /// So many stories run at the same time; each has its own cloud, store and processes.
 const CONCURRENCY: usize = 4;
 
-/// Places move a little from run to run, because waiting takes more or fewer looks; so many more are tried.
-const SLACK: u64 = 3;
+/// The story is over before the place with this number on a machine that is not very slow: waiting longer passes more
+/// places, all of kinds that were tried before.
+const PLACES_MAX: u64 = 150;
+
+/// After so many numbers in a row that no run reached, the story is taken to have no more places.
+const UNREACHED: usize = 4;
 
 async fn every_place(story: Story) {
-    let (places, _) = scenario::rehearse(story).await;
-    assert!(places.len() > 20, "the rehearsal passed {} places only", places.len());
-    let last = u64::try_from(places.len()).expect("few places") + SLACK;
+    let rehearsed = scenario::rehearse(story).await;
+    assert!(rehearsed > 20, "the rehearsal passed {rehearsed} places only");
     let only: Option<u64> = std::env::var("ALFRED_KILL_AT").ok().and_then(|text| text.parse().ok());
-    let numbers = (1..=last).filter(|number| only.is_none_or(|only| only == *number));
-    let outcomes: Vec<scenario::Outcome> = futures::stream::iter(numbers)
-        .map(|number| scenario::kill_at(story, number))
-        .buffer_unordered(CONCURRENCY)
-        .collect()
-        .await;
+    let numbers = (1..=PLACES_MAX).filter(|number| only.is_none_or(|only| only == *number));
+    let mut outcomes =
+        futures::stream::iter(numbers).map(|number| scenario::kill_at(story, number)).buffered(CONCURRENCY);
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    let mut killed = 0;
-    for outcome in &outcomes {
-        if let Some(place) = &outcome.killed_at {
-            killed += 1;
-            *kinds.entry(place::kind(place)).or_default() += 1;
+    let (mut tried, mut killed, mut asked, mut unreached) = (0, 0, 0, 0);
+    while let Some(outcome) = outcomes.next().await {
+        tried += 1;
+        asked += usize::from(outcome.person_was_asked);
+        match &outcome.killed_at {
+            Some(place) => {
+                killed += 1;
+                unreached = 0;
+                *kinds.entry(place::kind(place)).or_default() += 1;
+            }
+            None => unreached += 1,
+        }
+        if unreached == UNREACHED {
+            break;
         }
     }
-    println!("{}: killed at {killed} of {} places tried; after each, the promises held", story.name(), outcomes.len());
+    println!("{}: killed at {killed} of {tried} places tried; after each, the promises held", story.name());
     for (kind, count) in &kinds {
         println!("  {count:4} × {kind}");
     }
-    let asked: usize = outcomes.iter().filter(|outcome| outcome.person_was_asked).count();
     println!("  in {asked} of them a person was asked what became of an order");
     if only.is_none() {
-        assert!(killed + 5 >= places.len(), "only {killed} of {} places were reached", places.len());
         for needed in [
             "after POST /v1/compute/instances",
             "before POST /v1/compute/instances",

@@ -36,11 +36,11 @@ pub(crate) struct Outcome {
     pub(crate) person_was_asked: bool,
 }
 
-/// The story without a kill; answers the places that were passed.
-pub(crate) async fn rehearse(story: Story) -> (Vec<String>, bool) {
+/// The story without a kill; how many places it passed.
+pub(crate) async fn rehearse(story: Story) -> usize {
     let (places, asked) = play(story, None).await;
     assert!(!asked, "a person was asked although nothing went wrong");
-    (places, asked)
+    places.len()
 }
 
 /// The story with a kill at one place.

@@ -21,6 +21,8 @@ pub(super) struct Session {
     statements: Arc<AtomicU64>,
     on_commit: Option<CommitHook>,
     writes: u64,
+    /// Whether the current transaction has changed anything.
+    changed: bool,
     events: Vec<Event>,
 }
 
@@ -31,11 +33,12 @@ impl Session {
         statements: Arc<AtomicU64>,
         on_commit: Option<CommitHook>,
     ) -> Self {
-        Self { connection, dialect, statements, on_commit, writes: 0, events: Vec::new() }
+        Self { connection, dialect, statements, on_commit, writes: 0, changed: false, events: Vec::new() }
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         self.events.clear();
+        self.changed = false;
         self.plain("beginning a transaction", self.dialect.begin()).await
     }
 
@@ -47,7 +50,7 @@ impl Session {
     }
 
     fn tell(&self, moment: CommitMoment) {
-        if let Some(hook) = &self.on_commit {
+        if let Some(hook) = self.on_commit.as_ref().filter(|_| self.changed) {
             hook(moment);
         }
     }
@@ -74,7 +77,9 @@ impl Session {
         self.count();
         self.writes += 1;
         let done = statement.into_query(self.dialect).execute(&mut self.connection).await;
-        done.map(|done| done.rows_affected()).map_err(|error| store_error(doing, error))
+        let changed = done.map_err(|error| store_error(doing, error))?.rows_affected();
+        self.changed |= changed > 0;
+        Ok(changed)
     }
 
     /// Sends a statement that changes rows and answers rows.
@@ -84,7 +89,9 @@ impl Session {
         statement: Statement,
     ) -> Result<Vec<AnyRow>, StoreError> {
         self.writes += 1;
-        self.read(doing, statement).await
+        let rows = self.read(doing, statement).await?;
+        self.changed |= !rows.is_empty();
+        Ok(rows)
     }
 
     /// Sends a statement that only answers rows.
