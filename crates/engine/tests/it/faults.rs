@@ -101,7 +101,7 @@ impl Case {
         if way == Way::Personal {
             let first = world.create(&process, 1).await.remove(0);
             assert!(world.settle(LONG).await, "{what}");
-            process.engine.delete(first.id, &first.owner).await.unwrap();
+            process.engine.delete(first.id, &first.owner).await.expect("the store and the providers answer");
             assert!(world.settle(LONG).await, "{what}");
             tokio::time::sleep(world.policy.quarantine).await;
         }
@@ -128,7 +128,7 @@ impl Case {
         let script = (way == Way::Personal).then(|| "#!/bin/sh\ntrue\n".to_owned());
         let on_failure = if way == Way::Retired { OnFailure::Retire } else { OnFailure::Pool };
         let asked = CreateEnvironments { setup: Setup { script, ..Setup::default() }, on_failure, ..request(1) };
-        let made = self.process.engine.create(asked).await.unwrap().remove(0);
+        let made = self.process.engine.create(asked).await.expect("the store and the providers answer").remove(0);
         self.rests().await;
         let mut row = self.world.environment(made.id).await;
         while row.step == Step::OrderVm && row.attention {
@@ -136,7 +136,11 @@ impl Case {
             // A person takes some time, so that what is carried out late is found after all.
             tokio::time::sleep(Duration::from_mins(2)).await;
             if view::machines(&self.world.cloud).await.len() == 1 {
-                self.process.engine.retry(made.id, true, &made.owner).await.unwrap();
+                self.process
+                    .engine
+                    .retry(made.id, true, &made.owner)
+                    .await
+                    .expect("the store and the providers answer");
             }
             self.rests().await;
             row = self.world.environment(made.id).await;
@@ -145,7 +149,7 @@ impl Case {
     }
 
     async fn delete(&self, made: &Environment) {
-        self.process.engine.delete(made.id, &made.owner).await.unwrap();
+        self.process.engine.delete(made.id, &made.owner).await.expect("the store and the providers answer");
         self.rests().await;
         assert_eq!(self.world.environment(made.id).await.status, Status::Deleted, "{}", self.what);
     }
@@ -158,7 +162,7 @@ impl Case {
         }
         // What is carried out late has happened by now.
         tokio::time::sleep(Duration::from_mins(2)).await;
-        let mut findings = self.process.engine.audit().await.unwrap().findings;
+        let mut findings = self.process.engine.audit().await.expect("the store and the providers answer").findings;
         if self.route == "contabo.instances.rename" && matches!(self.fault, Fault::Delay { after: false, .. }) {
             // A label that arrives after a newer one is told, and harms nobody.
             findings.retain(|finding| finding.kind != FindingKind::VmNameUnknown);
@@ -191,7 +195,7 @@ async fn live(way: Way, case: Case, calls: &mut BTreeMap<&'static str, u64>) {
     let machines = view::machines(&case.world.cloud).await.len();
     if way == Way::Retired {
         assert_eq!((row.status, row.step), (Status::Error, Step::Settled), "{what}: {:?}", row.reason);
-        let vms = case.world.store.vms(false).await.unwrap();
+        let vms = case.world.store.vms(false).await.expect("the store and the providers answer");
         assert_eq!((vms[0].state, vms[0].step), (VmState::Retiring, VmStep::Settled), "{what}");
         assert!(vms[0].cancel_date.is_some(), "{what}: the provider's own date");
     } else {

@@ -10,7 +10,7 @@ use crate::promises;
 use crate::view;
 use crate::world::{World, request};
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 #[tokio::test(start_paused = true)]
 async fn an_environment_is_made_works_and_leaves_its_vm_in_the_pool() {

@@ -16,7 +16,7 @@ async fn a_hundred_environments_share_their_calls() {
     world.policy.vm_limit = 1000;
     let process = world.start();
     world.create(&process, 100).await;
-    assert!(world.settle(Duration::from_secs(600)).await);
+    assert!(world.settle(Duration::from_mins(10)).await);
     promises::hold(&world).await;
     assert_eq!(world.with_status(Status::Active).await.len(), 100);
     let calls = |route: &str| world.counts.of(route);
@@ -28,7 +28,7 @@ async fn a_hundred_environments_share_their_calls() {
     for environment in world.with_status(Status::Active).await {
         process.engine.delete(environment.id, &environment.owner).await.unwrap();
     }
-    assert!(world.settle(Duration::from_secs(600)).await);
+    assert!(world.settle(Duration::from_mins(10)).await);
     promises::hold(&world).await;
     assert_eq!(world.with_status(Status::Deleted).await.len(), 100);
 }

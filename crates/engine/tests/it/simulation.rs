@@ -37,16 +37,15 @@ fn whatever_happens_the_promises_hold() {
     let mut failed = Vec::new();
     let mut calls = 0;
     for seed in first..first + count {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| run(seed))) {
-            Ok(journal) => calls += journal.len(),
-            Err(_) => {
-                println!(
-                    "seed {seed} failed; again: ALFRED_SIMULATION_FIRST={seed} ALFRED_SIMULATION_SEEDS=1 cargo test -p \
-                     alfred-engine --test it simulation::whatever"
-                );
-                failed.push(seed);
-            }
-        }
+        let Ok(journal) = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed))) else {
+            println!(
+                "seed {seed} failed; again: ALFRED_SIMULATION_FIRST={seed} ALFRED_SIMULATION_SEEDS=1 cargo test -p \
+                 alfred-engine --test it simulation::whatever"
+            );
+            failed.push(seed);
+            continue;
+        };
+        calls += journal.len();
     }
     println!("simulation: seeds {first} to {}, {calls} calls", first + count - 1);
     assert!(failed.is_empty(), "failed seeds: {failed:?}");

@@ -53,9 +53,11 @@ pub(crate) async fn machines(cloud: &LocalCloud) -> Vec<SeenMachine> {
 }
 
 pub(crate) async fn user_data(cloud: &LocalCloud, id: i64) -> String {
-    let request = http::Request::get(format!("/_admin/machines/{id}/user-data")).body(Bytes::new()).unwrap();
-    let response = cloud.call(request).await.unwrap();
-    String::from_utf8(response.into_body().to_vec()).unwrap()
+    let request = http::Request::get(format!("/_admin/machines/{id}/user-data"))
+        .body(Bytes::new())
+        .expect("the local cloud answers what this test asks");
+    let response = cloud.call(request).await.expect("the local cloud answers what this test asks");
+    String::from_utf8(response.into_body().to_vec()).expect("the local cloud answers what this test asks")
 }
 
 /// Puts a record and a VM there that are not ours, as their owner would.
@@ -74,11 +76,14 @@ pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
     let request = http::Request::post("/auth/realms/contabo/protocol/openid-connect/token")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::from(form))
-        .unwrap();
-    let response = cloud.call(request).await.unwrap();
-    let login: Value = serde_json::from_slice(response.body()).unwrap();
+        .expect("the local cloud answers what this test asks");
+    let response = cloud.call(request).await.expect("the local cloud answers what this test asks");
+    let login: Value = serde_json::from_slice(response.body()).expect("the local cloud answers what this test asks");
     let headers = [
-        ("authorization", format!("Bearer {}", login["access_token"].as_str().unwrap())),
+        (
+            "authorization",
+            format!("Bearer {}", login["access_token"].as_str().expect("the local cloud answers what this test asks")),
+        ),
         ("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31".to_owned()),
     ];
     let order = json!({"period": 1, "displayName": "somebody-elses-vm"});
@@ -113,6 +118,9 @@ async fn call(cloud: &LocalCloud, method: &str, path: &str, headers: &[(&str, St
         request = request.header("content-type", "application/json");
         Bytes::from(body.to_string())
     };
-    let response = cloud.call(request.body(body).unwrap()).await.unwrap();
+    let response = cloud
+        .call(request.body(body).expect("the local cloud answers what this test asks"))
+        .await
+        .expect("the local cloud answers what this test asks");
     serde_json::from_slice(response.body()).unwrap_or(Value::Null)
 }

@@ -17,7 +17,7 @@ use crate::promises;
 use crate::view;
 use crate::world::{Process, World, request};
 
-const LONG: Duration = Duration::from_secs(1200);
+const LONG: Duration = Duration::from_mins(20);
 const BATCH: &str = "POST /zones/{zone}/dns_records/batch";
 const LIST: &str = "GET /zones/{zone}/dns_records";
 
