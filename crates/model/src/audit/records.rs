@@ -116,15 +116,14 @@ fn marked<'a>(
     };
     let Some(environment) = index.environments.get(&mark.environment) else {
         return orphan(format!(
-            "{} is ours and its environment {} is not in the store: `alfred audit --repair` withdraws it once it was \
-             seen twice",
+            "{} is ours and its environment {} is not in the store: delete it in the zone, after a second look",
             describe(record),
             mark.environment
         ));
     };
     match index.record_expected(environment) {
         RecordExpected::Gone => orphan(format!(
-            "{} is ours and the environment `{}` is {}: `alfred audit --repair` withdraws it once it was seen twice",
+            "{} is ours and the environment `{}` is {}: delete it in the zone, after a second look",
             describe(record),
             environment.slug,
             environment.status
@@ -171,8 +170,7 @@ fn judge(
         }
         let finding = if place > 0 {
             let words = format!(
-                "{} is one more record of the environment `{}`: `alfred audit --repair` deletes it once it was seen \
-                 twice",
+                "{} is one more record of the environment `{}`: delete it in the zone, after a second look",
                 describe(record),
                 environment.slug
             );
@@ -182,7 +180,7 @@ fn judge(
         } else {
             let should = wanted.map_or("not be there yet".to_owned(), |address| format!("be A {address}"));
             let words = format!(
-                "{} should {should}, for the environment `{}`: `alfred audit --repair` writes it anew",
+                "{} should {should}, for the environment `{}`: set it right in the zone and leave its comment as it is",
                 describe(record),
                 environment.slug
             );
@@ -203,7 +201,7 @@ fn wanted_address(environment: &Environment, index: &Index<'_>) -> Option<Ipv4Ad
 
 fn without_record(environment: &Environment) -> Finding {
     let words = format!(
-        "the environment `{}` is active and {} has no record: `alfred audit --repair` writes it",
+        "the environment `{}` is active and {} has no record: delete the environment and create it anew",
         environment.slug, environment.domain
     );
     Finding::new(FindingKind::EnvironmentWithoutRecord, environment.domain.as_str(), words)

@@ -48,7 +48,7 @@ fn known(vm: &Vm, instance: &SeenInstance, index: &Index<'_>) -> Option<Finding>
             FindingKind::VmWithoutEnvironment,
             format!(
                 "VM {id} has ended by the store, and the provider shows it with no end date: it may still be paid; \
-                 `alfred vm adopt {id}` takes it back, `alfred vm cancel {id}` cancels it"
+                 look in the provider's panel, and cancel it there"
             ),
         ),
         VmState::Unknown => finding(FindingKind::VmWithoutEnvironment, adopt_or_cancel(id)),
@@ -69,8 +69,8 @@ fn known(vm: &Vm, instance: &SeenInstance, index: &Index<'_>) -> Option<Finding>
 
 fn adopt_or_cancel(id: VmId) -> String {
     format!(
-        "VM {id} is paid and nothing accounts for it: `alfred vm adopt {id}` wipes it for the pool, `alfred vm cancel \
-         {id}` cancels it"
+        "VM {id} is paid and nothing accounts for it: unless another installation uses this account, cancel it in the \
+         provider's panel"
     )
 }
 
@@ -159,8 +159,10 @@ fn unused(vm: &Vm, index: &Index<'_>) -> Option<Finding> {
             _ => return None,
         },
     };
-    let words =
-        format!("VM {0} is assigned {why}: it is paid and unused; `alfred vm adopt {0}` wipes it for the pool", vm.id);
+    let words = format!(
+        "VM {0} is assigned {why}: it is paid and unused; delete the environment, or cancel the VM in the provider's panel",
+        vm.id
+    );
     let environment_id = vm.environment_id.or_else(|| index.users.get(&vm.id).copied());
     Some(Finding::new(FindingKind::VmUnusedAssigned, &vm.display_name, words).vm(vm.id).environment(environment_id))
 }

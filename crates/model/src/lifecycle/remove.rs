@@ -123,7 +123,14 @@ pub(super) fn withdrawn(
             let mut transition = try_again(situation, intent, &failure, context);
             transition.environment.attention |= definite;
             if definite {
-                transition = transition.wait(context.now, context.policy.backoff_cap);
+                let wait = context.policy.backoff_cap;
+                let message = format!("{}; trying again in {:.0} s", failure.words, wait.as_secs_f64());
+                let news = situation.environment.reason.as_ref() != Some(&failure.words);
+                transition.event = None;
+                transition = transition.wait(context.now, wait);
+                if news {
+                    transition = transition.tell(context.now, message);
+                }
             }
             transition
         }
@@ -300,6 +307,9 @@ pub enum RetryRefused {
     /// It works.
     #[error("`{0}` is active: there is nothing to retry")]
     Active(String),
+    /// What was made is still being taken down.
+    #[error("`{0}` is still being cleaned up: wait until that is over (`alfred env watch {0}`), then retry")]
+    CleaningUp(String),
     /// Nobody knows whether a VM was bought.
     #[error(
         "it is not known whether the order for `{0}` bought a VM: look in the provider's panel first, then use `--abandon-order`"
@@ -326,6 +336,7 @@ pub fn retry(
             transition.environment.status = Status::Provisioning;
             transition = transition.step(Step::AssignVm, now);
         }
+        (Status::Error, _) => return Err(RetryRefused::CleaningUp(slug())),
         (status, Step::OrderVm) if order.is_some() => {
             if abandon_order {
                 let step = if status == Status::Deleting { Step::ReleaseVm } else { Step::AssignVm };

@@ -124,7 +124,9 @@ fn hint(kind: ErrorKind, codes: &[i64]) -> Option<&'static str> {
         ErrorKind::Permission if has(&[6_003, 6_111]) => {
             Some("the token is not well-formed: check `CLOUDFLARE_API_TOKEN`")
         }
-        ErrorKind::Permission => Some("the token may not do this to the zone: create one with `DNS Write` on it"),
+        ErrorKind::Permission => {
+            Some("the token is not valid, or may not do this to the zone: create one with `DNS Write` on it")
+        }
         ErrorKind::QuotaExceeded => Some("the zone is full: delete records, or move it to a larger plan"),
         ErrorKind::NameConflict => Some("another record has the name: delete it, or choose another name"),
         ErrorKind::Validation if has(&[7_000, 7_003]) => Some("check `CLOUDFLARE_ZONE_ID`"),

@@ -130,7 +130,7 @@ codes! {
         "close streams that are not needed, or poll `GET /v1/environments/SLUG/events`";
     /// The audit could not be carried out.
     AuditFailed = SERVICE_UNAVAILABLE, "audit_failed", "the audit could not be carried out",
-        "see that both providers can be reached with `alfred doctor`, then try again";
+        "see in the server's log which provider could not be read, then try again";
 }
 
 impl Code {

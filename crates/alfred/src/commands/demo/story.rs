@@ -62,7 +62,10 @@ impl<'a> Story<'a> {
     }
 
     pub(super) async fn create(&mut self, count: u32) -> Result<(), Failure> {
-        self.open(&format!("Creating {count} environments at once"));
+        self.open(&match count {
+            1 => "Creating an environment".to_owned(),
+            _ => format!("Creating {count} environments at once"),
+        });
         let request = CreateEnvironments {
             slug: None,
             count,
