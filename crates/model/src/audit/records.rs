@@ -16,13 +16,13 @@ use crate::record::{MARK_PREFIX, OwnershipMark};
 #[derive(Default)]
 struct Sorted<'a> {
     /// Records with an environment's mark at its name.
-    own: Vec<(EnvironmentId, &'a SeenRecord)>,
+    own: Vec<(&'a Environment, &'a SeenRecord)>,
     /// Environments whose name a record holds, be it theirs or not: writing another would mix the answers.
     answered: HashSet<EnvironmentId>,
 }
 
-pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Comparison) {
-    let mut sorted = Sorted::default();
+pub(super) fn compare<'a>(world: &World<'a>, index: &Index<'a>, comparison: &mut Comparison) {
+    let mut sorted = Sorted::<'a>::default();
     for record in world.records {
         let below = record.name.parse::<DomainName>().ok().filter(|name| name.is_below(world.zone));
         let Some(name) = below else {
@@ -38,11 +38,11 @@ pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Com
             Some(mark) => comparison.findings.extend(marked(record, &name, mark, index, &mut sorted)),
         }
     }
-    sorted.own.sort_unstable_by_key(|(environment, _)| *environment);
-    for own in sorted.own.chunk_by_mut(|a, b| a.0 == b.0) {
-        if let Some(environment) = index.environments.get(&own[0].0) {
-            judge(own, environment, index, comparison);
-        }
+    // The findings are sorted in the end, so that any order will do that brings one environment's records together:
+    // that of the rows in memory costs no look at them.
+    sorted.own.sort_unstable_by_key(|(environment, _)| std::ptr::from_ref(*environment));
+    for own in sorted.own.chunk_by_mut(|a, b| std::ptr::eq(a.0, b.0)) {
+        judge(own, index, comparison);
     }
     for environment in world.environments.iter().filter(|environment| environment.domain.is_below(world.zone)) {
         let expected = index.record_expected(environment) == RecordExpected::Yes;
@@ -107,7 +107,7 @@ fn marked<'a>(
     record: &'a SeenRecord,
     name: &DomainName,
     mark: OwnershipMark,
-    index: &Index<'_>,
+    index: &Index<'a>,
     sorted: &mut Sorted<'a>,
 ) -> Option<Finding> {
     let orphan = |words: String| {
@@ -130,7 +130,7 @@ fn marked<'a>(
         )),
         RecordExpected::Moving => None,
         RecordExpected::Yes | RecordExpected::NotYet if environment.domain == *name => {
-            sorted.own.push((environment.id, record));
+            sorted.own.push((environment, record));
             sorted.answered.insert(environment.id);
             None
         }
@@ -149,19 +149,19 @@ fn marked<'a>(
 }
 
 /// Judges the records with an environment's mark at its name: one is kept and must be right, more are too many.
-fn judge(
-    own: &mut [(EnvironmentId, &SeenRecord)],
-    environment: &Environment,
-    index: &Index<'_>,
-    comparison: &mut Comparison,
-) {
+fn judge(own: &mut [(&Environment, &SeenRecord)], index: &Index<'_>, comparison: &mut Comparison) {
+    let Some((environment, _)) = own.first().copied() else {
+        return;
+    };
     let wanted = wanted_address(environment, index);
     let is_right = |record: &SeenRecord| {
         is_kind(record, "A") && wanted.is_some_and(|address| record.content.parse() == Ok(address))
     };
-    own.sort_unstable_by_key(|(_, record)| {
-        (Some(&record.id) != environment.record_id.as_ref(), !is_right(record), record.id.clone())
-    });
+    if own.len() > 1 {
+        own.sort_unstable_by_key(|(_, record)| {
+            (Some(&record.id) != environment.record_id.as_ref(), !is_right(record), record.id.clone())
+        });
+    }
     let name = environment.domain.as_str();
     for (place, (_, record)) in own.iter().enumerate() {
         // A list that changed while it was read page by page may show a record twice.
