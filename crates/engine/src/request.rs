@@ -17,7 +17,10 @@ pub const COUNT_MAX: u32 = 1000;
 /// A collision of generated slugs is settled by drawing again; so often before giving up.
 const SLUG_ATTEMPTS: usize = 8;
 
-/// A rows' version moves while a worker has it; so often is it read again.
+/// A single environment's collisions before a number is added to its name.
+const PLAIN_ATTEMPTS: usize = 3;
+
+/// A row's version moves while a worker has it; so often is it read again.
 const CONFLICT_ATTEMPTS: usize = 20;
 
 /// A request for environments.
@@ -81,8 +84,10 @@ impl Engine {
             return Err(RequestError::SlugForMany(request.count));
         }
         alfred_model::user_data::check_setup(&request.setup)?;
-        for _ in 0..SLUG_ATTEMPTS {
-            match self.try_create(&request).await {
+        for attempt in 0..SLUG_ATTEMPTS {
+            // In a large fleet one of many plain names is nearly always taken; with a number hardly any is.
+            let numbered = attempt >= if request.count == 1 { PLAIN_ATTEMPTS } else { 1 };
+            match self.try_create(&request, numbered).await {
                 Err(RequestError::Store(StoreError::SlugTaken { slug })) => {
                     if request.slug.is_some() {
                         return Err(RequestError::SlugTaken(slug));
@@ -94,7 +99,7 @@ impl Engine {
         Err(RequestError::NoSlug)
     }
 
-    async fn try_create(&self, request: &CreateEnvironments) -> Result<Vec<Environment>, RequestError> {
+    async fn try_create(&self, request: &CreateEnvironments, numbered: bool) -> Result<Vec<Environment>, RequestError> {
         let now = self.clock.now();
         let mut slugs = std::collections::HashSet::new();
         let mut new = NewEnvironments {
@@ -108,10 +113,15 @@ impl Engine {
             }),
         };
         for _ in 0..request.count {
-            let slug = match &request.slug {
-                Some(slug) => slug.clone(),
-                None => alfred_model::slug::generate_unlike(&*self.random, &|slug| slugs.contains(slug))
-                    .ok_or(RequestError::NoSlug)?,
+            let slug = if let Some(slug) = &request.slug {
+                slug.clone()
+            } else {
+                let plain = |slug: &Slug| !slug.as_str().ends_with(|last: char| last.is_ascii_digit());
+                let unfit = |slug: &Slug| slugs.contains(slug) || (numbered && plain(slug));
+                alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
+            };
+                    alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
+                }
             };
             slugs.insert(slug.clone());
             let environment = self.new_environment(request, slug, now)?;

@@ -32,3 +32,21 @@ async fn a_hundred_environments_share_their_calls() {
     promises::hold(&world).await;
     assert_eq!(world.with_status(Status::Deleted).await.len(), 100);
 }
+
+/// A store in which every plain pair of words is taken, as in a fleet of a million.
+#[tokio::test(start_paused = true)]
+async fn names_are_found_where_every_plain_one_is_taken() {
+    let world = World::new(11);
+    let process = world.start();
+    // The same draws a second time: each plain name of the first request is taken.
+    let mut again = World::new(11);
+    again.store = std::sync::Arc::clone(&world.store);
+    let second = again.start();
+    let first = world.create(&process, 200).await;
+    let other = again.create(&second, 200).await;
+    let plain = |environments: &[alfred_model::environment::Environment]| {
+        environments.iter().filter(|one| !one.slug.as_str().ends_with(|last: char| last.is_ascii_digit())).count()
+    };
+    assert_eq!(plain(&first), 200);
+    assert_eq!((other.len(), plain(&other)), (200, 0), "all of a request's names get a number at once");
+}
