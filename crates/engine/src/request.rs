@@ -120,9 +120,6 @@ impl Engine {
                 let unfit = |slug: &Slug| slugs.contains(slug) || (numbered && plain(slug));
                 alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
             };
-                    alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
-                }
-            };
             slugs.insert(slug.clone());
             let environment = self.new_environment(request, slug, now)?;
             new.events.push(lifecycle::event(&environment, now, request.actor.as_str(), "asked for"));

@@ -50,14 +50,11 @@ fn parse(path: &Path, text: &str) -> Result<HashMap<String, (usize, String)>, Fa
     Ok(variables)
 }
 
-/// What other tools read, and `alfred cloud` prints for them.
-const OTHERS: [&str; 2] = ["CLOUDFLARE_BASE_URL", "CLOUDFLARE_TOKEN"];
-
 /// A misspelt name of ours is an error; a name of somebody else's may be for another program.
 fn check_known(place: &str, name: &str) -> Result<(), Failure> {
     let ours = ["ALFRED_", "CLOUDFLARE_", "CONTABO_"].iter().any(|prefix| name.starts_with(prefix));
     let bare = name.strip_suffix("_FILE").unwrap_or(name);
-    if !ours || OTHERS.contains(&name) || Key::ALL.iter().any(|key| key.variable() == bare) {
+    if !ours || Key::ALL.iter().any(|key| key.variable() == bare) {
         return Ok(());
     }
     let name: String = name.chars().take(64).collect();
