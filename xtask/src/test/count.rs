@@ -11,10 +11,10 @@ pub(super) struct Count {
 impl Count {
     /// Reads one line: cargo's `test result: …` of each binary, or nextest's `Summary […] … tests run: …`.
     pub(super) fn read(&mut self, line: &str) {
-        let plain = without_colour(line);
-        let line = plain.trim_start();
+        let line = without_colour(line);
+        // Cargo's line stands at the edge; indented, it is what nextest repeats of a test that failed.
         let numbers = line.strip_prefix("test result: ").or_else(|| {
-            let summary = line.strip_prefix("Summary ")?;
+            let summary = line.trim_start().strip_prefix("Summary ")?;
             summary.split_once("run: ").map(|(_, numbers)| numbers)
         });
         for part in numbers.unwrap_or_default().split([';', ',', '.']) {
@@ -74,6 +74,15 @@ mod tests {
         assert_eq!(count(&[line]), (9, 3, 4));
         let line = "\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, 0 skipped";
         assert_eq!(count(&[line]), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_failure_that_nextest_repeats_is_counted_once() {
+        let lines = [
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 41 filtered out; finished in 0.16s",
+            "     Summary [ 198.992s] 695 tests run: 694 passed, 1 failed, 0 skipped",
+        ];
+        assert_eq!(count(&lines), (694, 1, 0));
     }
 
     #[test]
