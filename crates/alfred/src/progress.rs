@@ -89,7 +89,7 @@ impl Progress {
                 bar.finish_and_clear();
             }
         } else if line.bar.is_none() && self.shown < LINES_MAX {
-            line.bar = Some(self.screen.add(bar(slug)));
+            line.bar = Some(bar(&self.screen, slug));
             self.shown += 1;
         }
         if let Some(bar) = &line.bar {
@@ -103,7 +103,7 @@ impl Progress {
         let free = LINES_MAX.saturating_sub(self.shown);
         let waiting = self.lines.iter_mut().filter(|(_, line)| !line.done && line.bar.is_none());
         for (slug, line) in waiting.take(free) {
-            let bar = self.screen.add(bar(slug));
+            let bar = bar(&self.screen, slug);
             bar.set_message(doing(&line.status, &line.words));
             line.bar = Some(bar);
             self.shown += 1;
@@ -111,10 +111,13 @@ impl Progress {
     }
 }
 
-fn bar(slug: &str) -> ProgressBar {
+/// A line at the foot of the screen. It is put there before it is drawn: a bar that draws itself first leaves a line behind.
+fn bar(screen: &MultiProgress, slug: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner:.cyan} {prefix:28} {elapsed:>4} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    let bar = ProgressBar::new_spinner().with_style(style).with_prefix(slug.to_owned());
+    let bar = screen.add(ProgressBar::new_spinner());
+    bar.set_style(style);
+    bar.set_prefix(slug.to_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

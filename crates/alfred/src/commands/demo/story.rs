@@ -129,7 +129,7 @@ impl<'a> Story<'a> {
             }
             let greeting = proof::greeting(self.stage, wanted).await?;
             self.printer.note(format_args!(
-                "{} DNS answers {} → {wanted}; the VM accepts a connection on port {}: {greeting}",
+                "{} {} → {wanted} by DNS; port {} of the VM answers `{greeting}`",
                 "✓".green(),
                 environment.domain,
                 self.stage.readiness_port
@@ -203,7 +203,7 @@ impl<'a> Story<'a> {
             }
             let until = vm.assignable_at.map(table::time).unwrap_or_default();
             self.printer.note(format_args!(
-                "{} VM {} is wiped and in the pool; it rests until {until} UTC, when the last cache has forgotten its name",
+                "{} VM {} is wiped and in the pool; it rests until {until} UTC: caches forget its old name first",
                 "✓".green(),
                 vm.id
             ));
