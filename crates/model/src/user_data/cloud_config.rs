@@ -10,7 +10,7 @@ use super::SSH_PORT;
 const FIRST_LINE: &str = "#cloud-config\n";
 
 /// Where the owner's script is kept. Root alone can read it there: it may hold secrets.
-const SCRIPT_PATH: &str = "/root/alfred-setup";
+const SCRIPT_PATH: &str = "/usr/local/sbin/alfred-setup";
 
 /// How often the VM tries to call home. Always written: some versions of cloud-init fail without it
 /// (<https://github.com/canonical/cloud-init/issues/3985>).

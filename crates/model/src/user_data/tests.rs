@@ -65,10 +65,10 @@ fn expected(data: &UserData) -> Value {
     commands.push(json!(["ufw", "--force", "enable"]));
     if let Some(script) = &data.setup.script {
         files.push(json!({
-            "path": "/root/alfred-setup", "owner": "root:root", "permissions": "0700", "encoding": "b64",
+            "path": "/usr/local/sbin/alfred-setup", "owner": "root:root", "permissions": "0700", "encoding": "b64",
             "content": STANDARD.encode(script),
         }));
-        commands.push(json!(["/root/alfred-setup"]));
+        commands.push(json!(["/usr/local/sbin/alfred-setup"]));
     }
     let mut document = json!({
         "hostname": data.hostname,
