@@ -71,6 +71,8 @@ impl Connector {
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(self.open_error(error)),
+            // A file is always there: whoever makes us wait for it holds it.
+            Err(_) if self.dialect == Dialect::Sqlite => Err(StoreError::Locked),
             Err(_) => Err(self.open("it does not answer: check the address and that the server runs".to_owned())),
         }
     }

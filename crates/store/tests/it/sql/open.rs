@@ -138,3 +138,14 @@ async fn leases_of_a_file_end_with_its_last_owner() {
     let store = open_sqlite(&folder, SqlOptions::default()).await;
     assert_eq!(store.claim_environments(&claim("second", 0)).await.unwrap().len(), 1);
 }
+
+/// Another program has the file in a transaction of its own.
+#[tokio::test]
+async fn a_file_that_another_program_holds_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    open_sqlite(&folder, SqlOptions::default()).await.close().await;
+    let other = beside(&sqlite_address(&folder)).await;
+    let mut holding = other.acquire().await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut *holding).await.unwrap();
+    assert!(matches!(refused(&sqlite_address(&folder)).await, StoreError::Locked));
+}
