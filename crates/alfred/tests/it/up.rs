@@ -1,5 +1,13 @@
 //! What keeps `alfred up` from starting: each told in one line with what to do.
 
+use std::sync::Arc;
+
+use alfred_local_cloud::cloudflare::{DEMO_ZONE, DEMO_ZONE_ID, Permission, TokenOptions};
+use alfred_local_cloud::{Listen, LocalCloud, Options};
+use alfred_model::seam::{Clock, Random};
+use jiff::Timestamp;
+use rand::Rng as _;
+use secrecy::ExposeSecret as _;
 use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
 
 use crate::place::Place;
@@ -125,4 +133,57 @@ fn records_of_the_local_cloud_are_not_used_for_real_vms() {
     let ended = place.line("up --listen 127.0.0.1:0");
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.one_line().contains("are about the local cloud"), "{ended:?}");
+}
+
+struct Now;
+
+impl Clock for Now {
+    #[expect(clippy::disallowed_methods, reason = "the binary lives in real time, and so must its cloud")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+struct Noise;
+
+impl Random for Noise {
+    #[expect(clippy::disallowed_methods, reason = "nothing here is repeated from a seed")]
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
+    }
+}
+
+/// The token is good and may read the zone: only an attempt to write tells that it may not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_not_edit() {
+    let mut options = Options::default();
+    let reader = TokenOptions { permission: Permission::Read, ..TokenOptions::new("5".repeat(32), "a-reader-s-token") };
+    options.cloudflare.tokens.push(reader);
+    let login = options.contabo.clone();
+    let cloud = LocalCloud::new(options, Arc::new(Now), Arc::new(Noise));
+    let running = cloud.serve(Listen::default()).await.unwrap();
+    let mut place = Place::new();
+    let http = format!("http://{}", running.http_address);
+    for (name, value) in [
+        ("ALFRED_DOMAIN", DEMO_ZONE.to_owned()),
+        ("ALFRED_DNS_SERVER", running.dns_address.to_string()),
+        ("CLOUDFLARE_API_BASE", format!("{http}/client/v4")),
+        ("CLOUDFLARE_API_TOKEN", "a-reader-s-token".to_owned()),
+        ("CLOUDFLARE_ZONE_ID", DEMO_ZONE_ID.to_owned()),
+        ("CONTABO_API_BASE", http.clone()),
+        ("CONTABO_AUTH_URL", format!("{http}/auth/realms/contabo/protocol/openid-connect/token")),
+        ("CONTABO_CLIENT_ID", login.client_id.clone()),
+        ("CONTABO_CLIENT_SECRET", login.client_secret.expose_secret().to_owned()),
+        ("CONTABO_API_USER", login.user.clone()),
+        ("CONTABO_API_PASSWORD", login.password.expose_secret().to_owned()),
+    ] {
+        place.set(name, value);
+    }
+    let up = move || place.line("up --listen 127.0.0.1:0");
+    let ended = tokio::task::spawn_blocking(up).await.unwrap();
+    assert_eq!(ended.code, 1);
+    let line = ended.one_line();
+    assert!(line.contains("may not edit the zone `alfredos.site`") && line.contains("`DNS Write`"), "{line}");
+    let zones = cloud.cloudflare().state().zones;
+    assert!(zones.iter().all(|zone| zone.records.is_empty()), "finding out wrote nothing");
 }

@@ -25,6 +25,9 @@ const CONCURRENCY: usize = 4;
 /// places, all of kinds that were tried before.
 const PLACES_MAX: u64 = 150;
 
+/// A story passes more places than this on any machine; fewer mean that it ended too early or was not interrupted.
+const KILLED_MIN: u64 = 40;
+
 /// After so many numbers in a row that no run reached, the story is taken to have no more places.
 const UNREACHED: usize = 4;
 
@@ -36,7 +39,7 @@ async fn every_place(story: Story) {
     let mut outcomes =
         futures::stream::iter(numbers).map(|number| scenario::kill_at(story, number)).buffered(CONCURRENCY);
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut tried, mut killed, mut asked, mut unreached) = (0, 0, 0, 0);
+    let (mut tried, mut killed, mut asked, mut unreached) = (0_u64, 0_u64, 0_usize, 0_usize);
     while let Some(outcome) = outcomes.next().await {
         tried += 1;
         asked += usize::from(outcome.person_was_asked);
@@ -58,6 +61,7 @@ async fn every_place(story: Story) {
     }
     println!("  in {asked} of them a person was asked what became of an order");
     if only.is_none() {
+        assert!(killed >= KILLED_MIN, "only {killed} of {tried} places were reached");
         for needed in [
             "after POST /v1/compute/instances",
             "before POST /v1/compute/instances",
