@@ -89,8 +89,21 @@ impl Engine {
             }
         }
         Ok(match <[SeenInstance; 1]>::try_from(matches) {
-            Ok([only]) => Report::OrderFound(only),
+            Ok([only]) => match self.created_by_another(only.id, intent).await {
+                Err(failure) => Report::ReadFailed(failure),
+                Ok(true) => Report::OrderNotFound { matches: 0 },
+                Ok(false) => Report::OrderFound(only),
+            },
             Err(matches) => Report::OrderNotFound { matches: matches.len() },
         })
+    }
+
+    /// Whether the audits say that another request created the instance. Two installations may use one account, and
+    /// choose the same slug: a VM of that name is then somebody else's (promise 3).
+    async fn created_by_another(&self, id: VmId, intent: &Intent) -> Result<bool, Failure> {
+        let filter = AuditFilter { instance_id: Some(id), ..AuditFilter::default() };
+        let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
+        let created = audits.iter().filter(|audit| audit.action == AuditAction::Created);
+        Ok(created.filter_map(|audit| audit.request_id).any(|request_id| request_id != intent.request_id))
     }
 }

@@ -244,3 +244,21 @@ async fn silent_name_servers_delay_and_break_nothing() {
         assert!(world.counts.total() <= 80, "{} calls: the API is not asked instead", world.counts.total());
     }
 }
+
+/// Another installation on the same account has a VM for the same slug. A lost order must not take it for its own.
+#[tokio::test(start_paused = true)]
+async fn a_vm_of_the_same_name_that_another_request_bought_is_not_adopted() {
+    let world = World::new(77);
+    view::plant_vm(&world.cloud, "alfredos-twin-otter").await;
+    let before = view::machines(&world.cloud).await;
+    let lost =
+        Rule { route: Some("contabo.instances.create".to_owned()), count: Some(1), ..Rule::new(Fault::LostBefore) };
+    world.cloud.faults().add(lost);
+    let process = world.start();
+    let asked = CreateEnvironments { slug: Some("twin-otter".parse().unwrap()), ..request(1) };
+    let made = process.engine.create(asked).await.unwrap().remove(0);
+    assert!(world.settle(LONG).await);
+    let row = world.environment(made.id).await;
+    assert!(row.attention && row.step == Step::OrderVm && row.vm_id.is_none(), "{row:#?}");
+    assert_eq!(view::machines(&world.cloud).await, before, "promise 3: somebody else's VM was touched");
+}

@@ -64,7 +64,11 @@ pub(crate) async fn user_data(cloud: &LocalCloud, id: i64) -> String {
 pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
     let record = json!({"type": "A", "name": "www", "content": "198.51.100.7", "ttl": 300, "comment": "not alfred's"});
     stranger(cloud, "POST", "", record).await;
+    plant_vm(cloud, "somebody-elses-vm").await;
+}
 
+/// Buys a VM of that name, as somebody who is not us.
+pub(crate) async fn plant_vm(cloud: &LocalCloud, name: &str) {
     let options = contabo::Options::demo();
     let form = format!(
         "grant_type=password&client_id={}&client_secret={}&username={}&password={}",
@@ -86,7 +90,7 @@ pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
         ),
         ("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31".to_owned()),
     ];
-    let order = json!({"period": 1, "displayName": "somebody-elses-vm"});
+    let order = json!({"period": 1, "displayName": name});
     let ordered = call(cloud, "POST", "/v1/compute/instances", &headers, order).await;
     assert!(ordered["data"][0]["instanceId"].is_i64(), "{ordered}");
 }
