@@ -18,7 +18,7 @@ use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::budget::{Budget, Priority};
+use crate::budget::{Budget, Permit, Priority};
 use crate::call::{BaseUrl, Call, Wire, bearer};
 use crate::counts::CallCounts;
 use crate::error::{Blame, Effect, Provider, ProviderError, describe_body};
@@ -71,6 +71,14 @@ impl std::fmt::Debug for Cloudflare {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Cloudflare").field("options", &self.options).finish_non_exhaustive()
     }
+}
+
+/// Leave to make one call, taken before the request is built; see [`Cloudflare::turn`]. Dropping it unused gives the
+/// call up: it stays counted.
+#[derive(Debug)]
+#[must_use = "a turn that is not used is a call that nobody makes"]
+pub struct Turn {
+    permit: Permit,
 }
 
 impl Cloudflare {
@@ -158,16 +166,35 @@ impl Cloudflare {
         Ok(())
     }
 
+    /// Waits until the budget allows one call. Whoever gathers changes takes the turn first and builds the request
+    /// afterwards, so that what arrives during the wait still goes with this call. Dropping the future gives the place
+    /// in the queue to the next.
+    pub async fn turn(&self, priority: Priority) -> Turn {
+        Turn { permit: self.budget.acquire(priority).await }
+    }
+
     /// Makes all changes of `batch` or none. An empty batch is no call.
     pub async fn batch(&self, batch: &Batch) -> Result<BatchResult, ProviderError> {
         if batch.is_empty() {
             return Ok(BatchResult::default());
         }
+        let priority = self.priority(&self.batch_call(batch));
+        self.batch_in(self.turn(priority).await, batch).await
+    }
+
+    /// Makes all changes of `batch` or none, in a turn that was taken before. An empty batch is no call; its turn is
+    /// given up.
+    pub async fn batch_in(&self, turn: Turn, batch: &Batch) -> Result<BatchResult, ProviderError> {
+        if batch.is_empty() {
+            return Ok(BatchResult::default());
+        }
         let call = self.batch_call(batch);
-        let done: BatchResult = self.result(&call).await?;
+        let answer = self.send_in(turn, &call).await?;
+        let (status, envelope): (u16, Envelope<BatchResult>) = self.read(&call, &answer)?;
+        let done = envelope.result.ok_or_else(|| self.blame(&call).unreadable(status, "it has no result"))?;
         match done.missing(batch) {
             None => Ok(done),
-            Some(why) => Err(self.blame(&call).unreadable(200, &why)),
+            Some(why) => Err(self.blame(&call).unreadable(status, &why)),
         }
     }
 
@@ -236,16 +263,24 @@ impl Cloudflare {
 
     async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<(u16, Envelope<T>), ProviderError> {
         let answer = self.send(call).await?;
+        self.read(call, &answer)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        answer: &http::Response<Bytes>,
+    ) -> Result<(u16, Envelope<T>), ProviderError> {
         let status = answer.status().as_u16();
         if !answer.status().is_success() {
-            return Err(self.refused(call, &answer));
+            return Err(self.refused(call, answer));
         }
         match serde_json::from_slice::<Envelope<T>>(answer.body()) {
             Ok(envelope) if envelope.success => Ok((status, envelope)),
-            Ok(_) => Err(self.refused(call, &answer)),
+            Ok(_) => Err(self.refused(call, answer)),
             Err(error) if serde_json::from_slice::<Failed>(answer.body()).is_ok_and(|failed| !failed.success) => {
                 tracing::debug!(%error, "a failure has an unexpected result");
-                Err(self.refused(call, &answer))
+                Err(self.refused(call, answer))
             }
             Err(error) => {
                 let why = format!("{error}, in {}", describe_body(answer.body()));
@@ -255,15 +290,18 @@ impl Cloudflare {
     }
 
     async fn send(&self, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
+        self.send_in(self.turn(self.priority(call)).await, call).await
+    }
+
+    async fn send_in(&self, turn: Turn, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
         let token = bearer(self.options.token.expose()).ok_or_else(|| {
             self.blame(call).unbuildable("the token in `CLOUDFLARE_API_TOKEN` cannot stand in a header")
         })?;
         let request = call
             .request(&self.options.base, [(http::header::AUTHORIZATION, token)])
             .map_err(|error| self.blame(call).unbuildable(&error.to_string()))?;
-        let permit = self.budget.acquire(self.priority(call)).await;
         let answer = self.wire.send(call.route, request).await.map_err(|error| self.blame(call).transport(&error))?;
-        permit.answered(&answer);
+        turn.permit.answered(&answer);
         Ok(answer)
     }
 

@@ -418,3 +418,19 @@ fn deletions_go_before_new_names_and_reads_before_audits() {
     }
     assert_eq!(client.for_audit().priority(&list), Priority::Audit);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_may_be_built_after_its_turn_was_taken() {
+    let answer = format!(r#"{{"posts":[{RECORD}],"deletes":[],"patches":[],"puts":[]}}"#);
+    let script = Script::new([result(&answer)]);
+    let client = client(&script);
+    let before = client.budget.remaining();
+    let turn = client.turn(Priority::NewName).await;
+    assert_eq!(client.budget.remaining(), before - 1, "the turn is counted when it is taken");
+    let batch = Batch { posts: vec![new_record()], ..Batch::default() };
+    assert_eq!(client.batch_in(turn, &batch).await.unwrap().posts.len(), 1);
+    assert_eq!(client.budget.remaining(), before - 1, "and not again when the call is made");
+    let turn = client.turn(Priority::NewName).await;
+    client.batch_in(turn, &Batch::default()).await.unwrap();
+    assert_eq!(script.sent().len(), 1, "an empty batch is no call");
+}
