@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use alfred_model::failure::Disposition;
 use alfred_model::id::{EnvironmentId, InstallationId};
-use alfred_model::record::{DesiredRecord, OwnershipMark};
+use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS, Target};
 
 use super::*;
 use crate::ErrorKind;
@@ -325,14 +325,18 @@ fn a_record_is_ours_by_an_intact_mark_for_its_own_name() {
         installation: InstallationId(uuid::Uuid::from_u128(1)),
         environment: EnvironmentId(uuid::Uuid::from_u128(2)),
     };
-    let desired =
-        DesiredRecord { name: "a.example.com".parse().unwrap(), address: Ipv4Addr::new(198, 51, 100, 4), mark };
+    let desired = DesiredRecord {
+        name: "a.example.com".parse().unwrap(),
+        target: Target::Address(Ipv4Addr::new(198, 51, 100, 4)),
+        ttl: RECORD_TTL_SECONDS,
+        mark: mark.into(),
+    };
     let written = NewRecord::from(&desired);
     assert_eq!((written.kind.as_str(), written.ttl, written.proxied), ("A", 300, false));
     let mut record: Record = serde_json::from_str(RECORD).unwrap();
     assert_eq!(record.mark(), None);
     record.comment = written.comment;
-    assert_eq!(record.mark(), Some(mark), "whatever the case of the name");
+    assert_eq!(record.mark(), Some(mark.into()), "whatever the case of the name");
     record.name = "b.example.com".into();
     assert_eq!(record.mark(), None, "copied from another record");
     record.name = "*.example.com".into();
