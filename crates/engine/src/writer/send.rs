@@ -14,6 +14,28 @@ use crate::measure;
 /// Up to so many names are read one by one; more are read as one list.
 const NAMES_READ_SINGLY: usize = 4;
 
+/// Units that are to be sent, and what is known of them.
+struct Group {
+    units: Vec<Unit>,
+    /// Something in it will be refused: it was refused together with others, and those others were taken since.
+    guilty: bool,
+    /// If it is taken, the group below it is guilty.
+    clears_itself: bool,
+}
+
+impl Group {
+    fn new(units: Vec<Unit>) -> Self {
+        Self { units, guilty: false, clears_itself: false }
+    }
+
+    /// Puts both halves on the pile, the first on top.
+    fn halve(mut units: Vec<Unit>, groups: &mut Vec<Self>) {
+        let second = units.split_off(units.len() / 2);
+        groups.push(Self::new(second));
+        groups.push(Self { clears_itself: true, ..Self::new(units) });
+    }
+}
+
 /// The zone's records of some names.
 type There = HashMap<String, Vec<Record>>;
 
@@ -72,25 +94,38 @@ impl Zone {
     }
 
     async fn send(&self, units: Vec<Unit>) {
-        let mut groups = vec![units];
-        while let Some(mut group) = groups.pop() {
-            if group.is_empty() {
+        let mut groups = vec![Group::new(units)];
+        while let Some(Group { mut units, guilty, clears_itself }) = groups.pop() {
+            if units.is_empty() {
                 continue;
             }
-            let batch = cut(&mut group, self.limit.changes());
-            groups.push(group);
-            self.send_one(batch, &mut groups).await;
+            if guilty && units.len() > 1 {
+                Group::halve(units, &mut groups);
+                continue;
+            }
+            let batch = cut(&mut units, self.limit.changes());
+            let is_whole = units.is_empty();
+            if !is_whole {
+                groups.push(Group::new(units));
+            }
+            let taken = self.send_one(batch, &mut groups).await;
+            if taken && clears_itself && is_whole && let Some(other) = groups.last_mut() {
+                other.guilty = true;
+            }
         }
     }
 
-    /// Sends one batch; what is to be sent again, and how, goes on top of `groups`.
-    async fn send_one(&self, group: Vec<Unit>, groups: &mut Vec<Vec<Unit>>) {
+    /// Sends one batch, and says whether all of it was taken; what is to be sent again, and how, goes on top of
+    /// `groups`.
+    async fn send_one(&self, group: Vec<Unit>, groups: &mut Vec<Group>) -> bool {
         // The turn may come minutes later: what is no longer wanted by then is left out.
         let turn = self.cloudflare.turn(priority(&group)).await;
+        let asked = group.len();
         let group: Vec<Unit> = group.into_iter().filter_map(Unit::still_wanted).collect();
         if group.is_empty() {
-            return;
+            return false;
         }
+        let is_whole = group.len() == asked;
         let batch = assemble(&group);
         measure::batch(batch.len());
         for unit in group.iter().filter(|unit| unit.adds()) {
@@ -100,6 +135,7 @@ impl Zone {
             Ok(result) => {
                 self.limit.praise(batch.len());
                 answer_done(group, &result);
+                return is_whole;
             }
             Err(error) => match (error.disposition, error.kind) {
                 (Disposition::Wait { .. }, _) | (_, ErrorKind::Permission) => answer_all(group, &error.failure()),
@@ -107,10 +143,11 @@ impl Zone {
                 (Disposition::Definite, _) => self.refused(group, batch.len(), &error, groups).await,
             },
         }
+        false
     }
 
     /// The batch was refused for what is in it. Who is to blame is found with as few calls as possible.
-    async fn refused(&self, mut group: Vec<Unit>, changes: usize, error: &ProviderError, groups: &mut Vec<Vec<Unit>>) {
+    async fn refused(&self, group: Vec<Unit>, changes: usize, error: &ProviderError, groups: &mut Vec<Group>) {
         let mistaken = matches!(
             error.kind,
             ErrorKind::AlreadyExists | ErrorKind::Identical | ErrorKind::NameConflict | ErrorKind::NotFound
@@ -119,13 +156,11 @@ impl Zone {
             return full(group, error, groups);
         }
         if mistaken && group.iter().any(|unit| !unit.read_again) {
-            groups.push(self.read_again(group).await);
+            groups.push(Group::new(self.read_again(group).await));
         } else if !mistaken && self.limit.blame(changes) {
-            groups.push(group);
+            groups.push(Group::new(group));
         } else if group.len() > 1 {
-            let second = group.split_off(group.len() / 2);
-            groups.push(second);
-            groups.push(group);
+            Group::halve(group, groups);
         } else if mistaken {
             // Cloudflare refuses for some seconds what its own list no longer shows; later it will not.
             answer_all(group, &Failure::wait(error.words.clone(), None));
@@ -200,18 +235,15 @@ impl Zone {
 }
 
 /// The zone has no room: whoever does not add is sent again, and whoever adds is told as soon as one alone was refused.
-fn full(group: Vec<Unit>, error: &ProviderError, groups: &mut Vec<Vec<Unit>>) {
+fn full(group: Vec<Unit>, error: &ProviderError, groups: &mut Vec<Group>) {
     if group.iter().any(|unit| !unit.adds()) {
         let (adding, others): (Vec<Unit>, Vec<Unit>) = group.into_iter().partition(Unit::adds);
-        groups.push(adding);
-        groups.push(others);
+        groups.push(Group::new(adding));
+        groups.push(Group::new(others));
     } else if group.len() == 1 {
-        let rest = groups.iter_mut().flat_map(|rest| rest.extract_if(.., |unit| unit.adds()));
+        let rest = groups.iter_mut().flat_map(|rest| rest.units.extract_if(.., |unit| unit.adds()));
         answer_all(group.into_iter().chain(rest), &error.failure());
     } else {
-        let mut group = group;
-        let second = group.split_off(group.len() / 2);
-        groups.push(second);
-        groups.push(group);
+        Group::halve(group, groups);
     }
 }
