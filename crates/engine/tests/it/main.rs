@@ -15,3 +15,4 @@ mod simulation;
 mod view;
 mod world;
 mod writer;
+mod zones;
