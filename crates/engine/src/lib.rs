@@ -40,7 +40,7 @@ use intents::CallHomeTokens;
 use reader::InstanceReader;
 use writer::RecordWriter;
 
-pub use audit::{AuditError, AuditReport};
+pub use audit::{AuditError, AuditReport, AuditSchedule, RepairOutcome, RepairReport, Repaired};
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 
@@ -87,6 +87,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
+    /// How often audits are made, and what they may do.
+    pub audit: AuditSchedule,
 }
 
 /// The engine: shared by the reconcilers and by whoever takes users' requests.
@@ -106,6 +108,8 @@ pub struct Engine {
     vms_due: Notify,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
+    /// One audit at a time: each reads everything.
+    audit_gate: Mutex<()>,
     /// When the leases were last renewed, in microseconds.
     renewed_at: AtomicI64,
     progress: watch::Sender<u64>,

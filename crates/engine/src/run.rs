@@ -46,6 +46,7 @@ impl Engine {
             due: Notify::new(),
             vms_due: Notify::new(),
             order_gate: Arc::default(),
+            audit_gate: tokio::sync::Mutex::default(),
             renewed_at: std::sync::atomic::AtomicI64::new(i64::MIN),
             progress: watch::Sender::new(0),
         })
@@ -56,6 +57,7 @@ impl Engine {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }
