@@ -220,6 +220,7 @@ async fn engine(
         },
         Settings {
             policy: Policy::local(),
+            audit: alfred_engine::AuditSchedule::default(),
             zones: vec![ZoneSettings {
                 name: DEMO_ZONE.parse()?,
                 id: ZoneId::parse(DEMO_ZONE_ID).ok_or("a bad zone id")?,

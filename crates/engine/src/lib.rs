@@ -41,7 +41,7 @@ use leases::Leases;
 use reader::InstanceReader;
 use zones::Zones;
 
-pub use audit::{AuditError, AuditReport};
+pub use audit::{AuditError, AuditReport, AuditSchedule, RepairOutcome, RepairReport, Repaired};
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};
@@ -90,6 +90,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
+    /// How often audits are made, and what they may do.
+    pub audit: AuditSchedule,
 }
 
 /// The engine: shared by the reconcilers and by whoever takes users' requests.
@@ -109,6 +111,8 @@ pub struct Engine {
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
     leases: Leases,
+    /// One audit at a time: each reads everything.
+    audit_gate: Mutex<()>,
     progress: watch::Sender<u64>,
 }
 

@@ -1,14 +1,17 @@
 //! What an operator's dashboard shows of the reconcilers: how far things come, how long that takes, what needs a person.
 //!
-//! Counters and histograms alone: how many environments there are now is a question to the store.
+//! How many environments there are now is a question to the store; how many findings there are, only an audit knows.
 
 use std::time::Duration;
 
+use alfred_model::audit::{FindingKind, Plan};
 use alfred_model::environment::Environment;
 use alfred_model::name::DomainName;
 use alfred_model::vm::Vm;
 use alfred_model::zones::Room;
 use jiff::Timestamp;
+
+use crate::audit::{AuditReport, Repaired};
 
 /// An environment moved from one row to the next.
 pub(crate) fn environment(before: &Environment, after: &Environment) {
@@ -59,6 +62,39 @@ pub(crate) fn zone(name: &DomainName, room: &Room) {
     if let Some(quota) = room.quota {
         gauge("alfred_zone_record_quota", quota);
     }
+}
+
+/// An audit was made to its end.
+pub(crate) fn audit(report: &AuditReport, took: Duration) {
+    for kind in FindingKind::ALL {
+        let count = report.findings.iter().filter(|standing| standing.finding.kind == *kind).count();
+        metrics::gauge!("alfred_audit_findings", "kind" => kind.as_str()).set(number(count));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double exactly")]
+    let at = report.at.as_second() as f64;
+    metrics::gauge!("alfred_audit_completed_timestamp_seconds").set(at);
+    metrics::histogram!("alfred_audit_seconds").record(took);
+}
+
+/// An audit was not made to its end.
+pub(crate) fn audit_failed() {
+    metrics::counter!("alfred_audit_failures_total").increment(1);
+}
+
+/// What a repair did, and what it was kept from.
+pub(crate) fn repairs(plan: &Plan, repairs: &[Repaired]) {
+    for one in repairs {
+        metrics::counter!("alfred_audit_repairs_total", "outcome" => one.outcome.as_str()).increment(1);
+    }
+    if plan.refused.is_some() {
+        let ripe = u64::try_from(plan.ripe).unwrap_or(u64::MAX);
+        metrics::counter!("alfred_audit_repairs_total", "outcome" => "refused").increment(ripe);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a report has at most some thousand findings")]
+fn number(count: usize) -> f64 {
+    count as f64
 }
 
 fn seconds(from: Timestamp, until: Timestamp) -> f64 {

@@ -46,6 +46,7 @@ impl Engine {
             vms_due: Notify::new(),
             order_gate: Arc::default(),
             leases,
+            audit_gate: tokio::sync::Mutex::default(),
             progress: watch::Sender::new(0),
         })
     }
@@ -55,6 +56,7 @@ impl Engine {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }

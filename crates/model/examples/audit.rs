@@ -155,7 +155,7 @@ fn main() {
         open_intents: &[],
         records: &fleet.records,
         instances: &fleet.instances,
-        zone: &zone,
+        zones: std::slice::from_ref(&zone),
         installation: INSTALLATION,
         now: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24),
         grace: alfred_model::audit::GRACE,

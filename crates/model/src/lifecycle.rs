@@ -11,10 +11,13 @@
 //! deleting, or error after a failure for good:
 //!               withdraw_record ─ await_absence ─ release_vm ─► deleted, or error and settled
 //! ```
+//!
+//! A record that the audit found wrong is mended on the same ways: [`repair()`].
 
 mod create;
 mod order;
 mod remove;
+mod repair;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +28,7 @@ use jiff::Timestamp;
 
 pub use create::assigned;
 pub use remove::{RetryRefused, retry};
+pub use repair::{RepairRefused, repair, repair_kind};
 
 use crate::environment::{Environment, Status, Step, Wish};
 use crate::event::Event;
@@ -312,8 +316,8 @@ pub fn advance(
     }
 }
 
-/// After a failure that may pass: the same step again after a while, visibly. A creation gives up at the step's
-/// deadline; a deletion never does.
+/// After a failure that may pass: the same step again after a while, visibly. A creation and a repair give up at the
+/// step's deadline; a deletion never does.
 fn try_again(
     situation: &Situation<'_>,
     intent: Option<&Intent>,
@@ -322,7 +326,8 @@ fn try_again(
 ) -> Transition {
     let environment = situation.environment;
     let deadline = later(environment.step_since, context.policy.step_deadline);
-    if environment.status == Status::Provisioning && context.now >= deadline {
+    let gives_up = matches!(environment.status, Status::Provisioning | Status::Active);
+    if gives_up && context.now >= deadline {
         let words = format!("gave up after {} attempts: {}", environment.attempts + 1, failure.words);
         return remove::give_up_after(situation, intent, failure, &words, context);
     }
@@ -333,7 +338,7 @@ fn try_again(
         Disposition::Definite | Disposition::Unknown => None,
     };
     let mut wait = context.policy.backoff(transition.environment.attempts, after, context.unit);
-    if environment.status == Status::Provisioning {
+    if gives_up {
         let left = Duration::try_from(deadline.duration_since(context.now)).unwrap_or_default();
         wait = wait.min(left.max(after.unwrap_or_default()));
     }

@@ -1,5 +1,6 @@
 //! Names: the slug of an environment and the DNS names made from it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -335,8 +336,32 @@ impl DomainName {
 
     /// Whether this name is below `zone`; the apex is not.
     pub fn is_below(&self, zone: &Self) -> bool {
-        self.0.strip_suffix(&zone.0).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        is_below(&self.0, zone)
     }
+}
+
+/// The name that `text` stands for, as [`DomainName`] writes it; borrowed where `text` is written so already.
+pub(crate) fn canonical(text: &str) -> Option<Cow<'_, str>> {
+    if has_syntax(text) && text.contains('.') {
+        return Some(Cow::Borrowed(text));
+    }
+    text.parse().ok().map(|DomainName(name)| Cow::Owned(name))
+}
+
+/// Whether a name that is written as [`DomainName`] writes it is below `zone`.
+pub(crate) fn is_below(name: &str, zone: &DomainName) -> bool {
+    name.strip_suffix(zone.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+}
+
+/// Whether it is labels of a DNS name of ours in lower case with dots between.
+fn has_syntax(name: &str) -> bool {
+    let label_fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label_fits)
 }
 
 impl FromStr for DomainName {
@@ -344,13 +369,7 @@ impl FromStr for DomainName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        let label_fits = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        if name.len() > 253 || !name.split('.').all(label_fits) {
+        if !has_syntax(&name) {
             return Err(BadDomain::Syntax(text.chars().take(80).collect()));
         }
         if !name.contains('.') {

@@ -35,6 +35,8 @@ pub struct Policy {
     pub quarantine: Duration,
     /// How long after its answer was lost a write may still be carried out: no provider says, so this is a margin.
     pub write_grace: Duration,
+    /// How far apart two audits must have seen something before it may be repaired (promise 9).
+    pub repair_grace: Duration,
     /// Whether a VM may be bought when the pool is empty.
     pub may_order: bool,
     /// Never own more VMs than this.
@@ -57,6 +59,7 @@ impl Policy {
             step_deadline: Duration::from_mins(30),
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
             write_grace: Duration::from_mins(2),
+            repair_grace: Duration::from_mins(15),
             may_order: true,
             vm_limit: 10,
         }
@@ -77,6 +80,7 @@ impl Policy {
             step_deadline: Duration::from_mins(2),
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
             write_grace: Duration::from_secs(45),
+            repair_grace: Duration::from_secs(1),
             may_order: true,
             vm_limit: 75,
         }

@@ -332,6 +332,14 @@ fn reached(vm: &Vm, reached: bool, context: &Context<'_>) -> VmTransition {
     transition
 }
 
+/// A VM that nobody has, kept from everybody until `until`: a name was found to lead to it, and resolvers may remember
+/// that for a while (promise 4). Nothing, where the VM is no longer to be given away or rests for so long already.
+pub fn rest(vm: &Vm, until: Timestamp, now: Timestamp) -> Option<Vm> {
+    let free = matches!(vm.state, VmState::Ready | VmState::Preparing);
+    let longer = vm.assignable_at.is_none_or(|at| at < until);
+    (free && longer).then(|| Vm { assignable_at: Some(until), updated_at: now, ..vm.clone() })
+}
+
 fn wipe_again(transition: VmTransition, now: Timestamp) -> VmTransition {
     let mut transition = transition.step(VmStep::Wipe, now);
     transition.vm.attention = true;

@@ -30,6 +30,7 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use sql::{CommitHook, CommitMoment, SqlOptions, SqlStore, mask_address};
 
+use alfred_model::audit::{FindingKey, Sighting};
 use alfred_model::environment::Environment;
 use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
@@ -161,4 +162,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Withdraws a token; whether there was one to withdraw.
     async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes the findings of a complete audit that was made at `at`, and forgets those it did not see any more. Answers
+    /// every sighting by its key. An audit that is not newer than the last one that was noted changes nothing.
+    async fn note_sightings(&self, seen: &[FindingKey], at: Timestamp) -> Result<Vec<Sighting>, StoreError>;
+
+    /// Every sighting by its key.
+    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError>;
+
+    /// Takes the turn to make the scheduled audit, if it is due: nobody else gets one before `next`. Answers nothing to
+    /// the one who has it, and to others when the next is due.
+    async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 }

@@ -3,11 +3,13 @@
 //! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
 
 mod rows;
+mod sightings;
 mod tables;
 mod work;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use alfred_model::audit::{FindingKey, Sighting};
 use alfred_model::environment::Environment;
 use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
@@ -170,5 +172,17 @@ impl Store for MemoryStore {
 
     async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.tables().revoke_token(id, now))
+    }
+
+    async fn note_sightings(&self, seen: &[FindingKey], at: Timestamp) -> Result<Vec<Sighting>, StoreError> {
+        Ok(self.tables().sightings.note(seen, at))
+    }
+
+    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
+        Ok(self.tables().sightings.all())
+    }
+
+    async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.tables().sightings.take_turn(now, next))
     }
 }

@@ -15,6 +15,7 @@ mod migration;
 mod reader;
 mod row;
 mod session;
+mod sightings;
 mod signal;
 mod statement;
 mod update;
@@ -24,6 +25,7 @@ mod writer;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use alfred_model::audit::{FindingKey, Sighting};
 use alfred_model::environment::Environment;
 use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
@@ -262,5 +264,17 @@ impl Store for SqlStore {
 
     async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         self.writer()?.run(user::RevokeToken { id, now }).await
+    }
+
+    async fn note_sightings(&self, seen: &[FindingKey], at: Timestamp) -> Result<Vec<Sighting>, StoreError> {
+        self.writer()?.run(sightings::Note::new(seen, at)).await
+    }
+
+    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
+        self.reader.sightings().await
+    }
+
+    async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.writer()?.run(sightings::Turn { now, next }).await
     }
 }

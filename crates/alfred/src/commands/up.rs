@@ -141,6 +141,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
+        audit: alfred_engine::AuditSchedule::default(),
         zones: providers.zones.clone(),
         installation,
         worker: SystemRandom.uuid().to_string(),

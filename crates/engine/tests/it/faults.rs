@@ -165,7 +165,7 @@ impl Case {
         let mut findings = self.process.engine.audit().await.expect("the store and the providers answer").findings;
         if self.route == "contabo.instances.rename" && matches!(self.fault, Fault::Delay { after: false, .. }) {
             // A label that arrives after a newer one is told, and harms nobody.
-            findings.retain(|finding| finding.kind != FindingKind::VmNameUnknown);
+            findings.retain(|standing| standing.finding.kind != FindingKind::VmNameUnknown);
         }
         assert!(findings.is_empty(), "{what}: {findings:#?}");
         for (route, count) in self.world.cloud.journal().count_by_route() {

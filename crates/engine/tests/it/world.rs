@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alfred_engine::{CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
+use alfred_engine::{AuditSchedule, CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
 use alfred_local_cloud::{LocalCloud, Options, cloudflare as local_cloudflare, contabo as local_contabo};
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step};
 use alfred_model::id::{InstallationId, ZoneId};
@@ -150,6 +150,7 @@ pub(crate) struct World {
     pub(crate) budget: Arc<Budget>,
     /// All zones of the cloud.
     pub(crate) zones: Vec<ZoneSettings>,
+    pub(crate) audit: AuditSchedule,
     workers: AtomicU32,
 }
 
@@ -194,6 +195,7 @@ impl World {
             counts: CallCounts::new(),
             installation,
             silence: Arc::default(),
+            audit: AuditSchedule::default(),
             workers: AtomicU32::new(0),
         }
     }
@@ -257,6 +259,7 @@ impl World {
                 call_home_base: None,
                 concurrency: 256,
                 lease: Duration::from_secs(30),
+                audit: self.audit.clone(),
             },
         );
         let task = tokio::spawn(Arc::clone(&engine).run(CancellationToken::new()));

@@ -1,9 +1,11 @@
-//! The rows of a world by what they are looked up by, and what is on its way.
+//! The rows of a world with what belongs to them, and what is on its way.
 //!
-//! The hasher is `foldhash`, which is seeded per process: with the standard one a comparison of a million rows spends
-//! most of its time on hashing.
+//! Rows are brought together by sorting their ids and walking both lists: a table of a million rows that is looked up
+//! at random spends its time waiting for memory. Stores and providers mostly list by id, so that there is little to sort.
 
-use foldhash::{HashMap, HashMapExt as _, HashSet};
+use foldhash::HashSet;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::World;
@@ -12,18 +14,37 @@ use crate::id::{EnvironmentId, VmId};
 use crate::intent::IntentKind;
 use crate::vm::{SeenInstance, Vm, VmState};
 
+/// An environment with the VM that it names.
+pub(super) struct Home<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) vm: Option<&'a Vm>,
+    pub(super) instance: Option<&'a SeenInstance>,
+}
+
+/// A VM of the store with what the provider shows of it, and the environment that it names.
+pub(super) struct Machine<'a> {
+    pub(super) vm: &'a Vm,
+    pub(super) instance: Option<&'a SeenInstance>,
+    pub(super) environment: Option<&'a Environment>,
+}
+
 pub(super) struct Index<'a> {
-    pub(super) environments: HashMap<EnvironmentId, &'a Environment>,
-    /// By full DNS name; without those that are deleted, whose name may belong to a later one.
-    pub(super) by_name: HashMap<&'a str, &'a Environment>,
-    pub(super) vms: HashMap<VmId, &'a Vm>,
-    pub(super) instances: HashMap<VmId, &'a SeenInstance>,
-    /// Environments that should have a VM, by the VM that they name.
-    pub(super) users: HashMap<VmId, EnvironmentId>,
+    /// In the order of the world's environments.
+    pub(super) homes: Vec<Home<'a>>,
+    /// In the order of the world's VMs.
+    pub(super) machines: Vec<Machine<'a>>,
+    /// The rows of the world's instances, in their order.
+    pub(super) known: Vec<Option<&'a Vm>>,
+    /// Where each environment stands, by its id.
+    pub(super) places: Keys<u128>,
+    /// Where the environments stand that should have a VM, by the VM that they name.
+    users: Keys<i64>,
     /// Assigned VMs, by the environment that they name.
-    pub(super) assigned: HashMap<EnvironmentId, VmId>,
+    assigned: Vec<(u128, VmId)>,
     /// VMs whose new display name may have arrived or not.
     pub(super) being_named: HashSet<VmId>,
+    /// The day on which the store was read.
+    pub(super) today: Date,
     now: Timestamp,
     grace: SignedDuration,
 }
@@ -41,34 +62,100 @@ pub(super) enum RecordExpected {
     Gone,
 }
 
+/// Places of rows, in the order of a key.
+pub(super) struct Keys<K>(Vec<(K, usize)>);
+
+/// Finds places by keys that only grow.
+pub(super) struct Walk<'k, K>(&'k [(K, usize)]);
+
+impl<K: Ord + Copy> Keys<K> {
+    fn new<T>(rows: &[T], key: impl Fn(&T) -> Option<K>) -> Self {
+        let mut keys = Vec::with_capacity(rows.len());
+        keys.extend(rows.iter().enumerate().filter_map(|(place, row)| Some((key(row)?, place))));
+        keys.sort_unstable();
+        Self(keys)
+    }
+
+    pub(super) fn walk(&self) -> Walk<'_, K> {
+        Walk(&self.0)
+    }
+
+    fn find(&self, key: K) -> Option<usize> {
+        let first = self.0.partition_point(|(other, _)| *other < key);
+        self.0.get(first).filter(|(other, _)| *other == key).map(|(_, place)| *place)
+    }
+
+    /// Tells of each pair of places with the same key.
+    fn join(&self, others: &Self, mut meet: impl FnMut(usize, usize)) {
+        let mut walk = others.walk();
+        for (key, place) in &self.0 {
+            if let Some(other) = walk.seek(*key) {
+                meet(*place, other);
+            }
+        }
+    }
+}
+
+impl<K: Ord + Copy> Walk<'_, K> {
+    /// The place of a key that is not smaller than the one before.
+    pub(super) fn seek(&mut self, key: K) -> Option<usize> {
+        while self.0.first().is_some_and(|(other, _)| *other < key) {
+            self.0 = &self.0[1..];
+        }
+        self.0.first().filter(|(other, _)| *other == key).map(|(_, place)| *place)
+    }
+}
+
 impl<'a> Index<'a> {
     pub(super) fn new(world: &World<'a>) -> Self {
+        let World { environments, vms, instances, .. } = *world;
+        let homes = environments.iter().map(|environment| Home { environment, vm: None, instance: None });
+        let machines = vms.iter().map(|vm| Machine { vm, instance: None, environment: None });
+        let naming = world.open_intents.iter().filter(|intent| intent.kind == IntentKind::NameVm);
+        let assigned = vms.iter().filter(|vm| vm.state == VmState::Assigned);
         let mut index = Self {
-            environments: world.environments.iter().map(|environment| (environment.id, environment)).collect(),
-            by_name: HashMap::with_capacity(world.environments.len()),
-            vms: world.vms.iter().map(|vm| (vm.id, vm)).collect(),
-            instances: world.instances.iter().map(|instance| (instance.id, instance)).collect(),
-            users: HashMap::with_capacity(world.environments.len()),
-            assigned: HashMap::with_capacity(world.vms.len()),
-            being_named: HashSet::default(),
+            homes: homes.collect(),
+            machines: machines.collect(),
+            known: vec![None; instances.len()],
+            places: Keys::new(environments, |environment| Some(environment.id.0.as_u128())),
+            users: Keys::new(environments, |environment| {
+                environment.vm_id.filter(|_| needs_vm(environment)).map(|id| id.0)
+            }),
+            assigned: assigned.filter_map(|vm| Some((vm.environment_id?.0.as_u128(), vm.id))).collect(),
+            being_named: naming.filter_map(|intent| intent.vm_id).collect(),
+            today: world.now.to_zoned(TimeZone::UTC).date(),
             now: world.now,
             grace: SignedDuration::try_from(world.grace).unwrap_or(SignedDuration::MAX),
         };
-        for environment in world.environments.iter().filter(|environment| environment.status != Status::Deleted) {
-            index.by_name.insert(environment.domain.as_str(), environment);
-            if let Some(vm_id) = environment.vm_id.filter(|_| needs_vm(environment)) {
-                index.users.insert(vm_id, environment.id);
-            }
-        }
-        for vm in world.vms.iter().filter(|vm| vm.state == VmState::Assigned) {
-            if let Some(environment_id) = vm.environment_id {
-                let first = index.assigned.entry(environment_id).or_insert(vm.id);
-                *first = vm.id.min(*first);
-            }
-        }
-        let naming = world.open_intents.iter().filter(|intent| intent.kind == IntentKind::NameVm);
-        index.being_named.extend(naming.filter_map(|intent| intent.vm_id));
+        index.assigned.sort_unstable();
+        index.bring_together(world);
         index
+    }
+
+    fn bring_together(&mut self, world: &World<'a>) {
+        let World { environments, vms, instances, .. } = *world;
+        let named = Keys::new(environments, |environment| environment.vm_id.map(|id| id.0));
+        let rows = Keys::new(vms, |vm| Some(vm.id.0));
+        let shown = Keys::new(instances, |instance| Some(instance.id.0));
+        let owners = Keys::new(vms, |vm| vm.environment_id.map(|id| id.0.as_u128()));
+        named.join(&rows, |home, vm| self.homes[home].vm = Some(&vms[vm]));
+        named.join(&shown, |home, instance| self.homes[home].instance = Some(&instances[instance]));
+        rows.join(&shown, |machine, instance| self.machines[machine].instance = Some(&instances[instance]));
+        shown.join(&rows, |instance, vm| self.known[instance] = Some(&vms[vm]));
+        let (machines, places) = (&mut self.machines, &self.places);
+        owners.join(places, |machine, home| machines[machine].environment = Some(&environments[home]));
+    }
+
+    /// The environment that should have this VM and names it.
+    pub(super) fn user(&self, id: VmId) -> Option<EnvironmentId> {
+        self.users.find(id.0).map(|place| self.homes[place].environment.id)
+    }
+
+    /// The VM that is assigned to this environment; the first of several.
+    pub(super) fn assigned(&self, id: EnvironmentId) -> Option<VmId> {
+        let key = id.0.as_u128();
+        let first = self.assigned.partition_point(|(other, _)| *other < key);
+        self.assigned.get(first).filter(|(other, _)| *other == key).map(|(_, vm)| *vm)
     }
 
     /// Whether it is so short since `time` that what was read may be older.
@@ -84,8 +171,8 @@ impl<'a> Index<'a> {
             (Status::Active | Status::Provisioning, _) if young || environment.wish == Wish::Absent => {
                 RecordExpected::Moving
             }
+            (Status::Active | Status::Provisioning, Step::WriteRecord | Step::VerifyRecord) => RecordExpected::Moving,
             (Status::Active, _) => RecordExpected::Yes,
-            (Status::Provisioning, Step::WriteRecord | Step::VerifyRecord) => RecordExpected::Moving,
             (Status::Provisioning, _) => RecordExpected::NotYet,
             (Status::Deleting | Status::Error, Step::ReleaseVm | Step::Settled) if !young => RecordExpected::Gone,
             (Status::Deleting | Status::Error, _) => RecordExpected::Moving,

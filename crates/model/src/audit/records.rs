@@ -1,73 +1,113 @@
 //! Records against environments. Whose a record is, its mark alone decides; its name only says whom it concerns.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use super::index::{Index, RecordExpected};
-use super::{Comparison, Finding, FindingKind, SeenRecord, World};
-use crate::environment::Environment;
+use super::index::{Home, Index, RecordExpected};
+use super::{Action, Comparison, Extent, Finding, FindingKind, SeenRecord, World};
+use crate::environment::{Environment, Status, Step, Wish};
 use crate::id::EnvironmentId;
-use crate::name::DomainName;
+use crate::name::{canonical, is_below};
 use crate::printable::printable;
-use crate::record::{MARK_PREFIX, OwnershipMark};
+use crate::record::{MARK_PREFIX, OWNER_PREFIX, OwnershipMark};
+use crate::vm::VmState;
 
-/// What was seen in the zone of environments that exist.
-#[derive(Default)]
-struct Sorted<'a> {
-    /// Records with an environment's mark at its name.
-    own: Vec<(&'a Environment, &'a SeenRecord)>,
-    /// Environments whose name a record holds, be it theirs or not: writing another would mix the answers.
-    answered: HashSet<EnvironmentId>,
+/// A record that is not ours, with its name as we write names and the mark of another installation, if it has one.
+struct Other<'a> {
+    record: &'a SeenRecord,
+    name: Cow<'a, str>,
+    mark: Option<OwnershipMark>,
 }
 
-pub(super) fn compare<'a>(world: &World<'a>, index: &Index<'a>, comparison: &mut Comparison) {
-    let mut sorted = Sorted::<'a>::default();
-    for record in world.records {
-        let below = record.name.parse::<DomainName>().ok().filter(|name| name.is_below(world.zone));
-        let Some(name) = below else {
+/// The records in our zones by whose they are.
+struct Sorted<'a> {
+    /// Ours: whose by the mark, and where in the world's list.
+    marked: Vec<(u128, usize)>,
+    others: Vec<Other<'a>>,
+    /// Whether a record holds the name of the environment at this place, be it its own or not: writing another would
+    /// mix the answers.
+    answered: Vec<bool>,
+}
+
+pub(super) fn compare(world: &World<'_>, index: &mut Index<'_>, comparison: &mut Comparison, extent: &mut Extent) {
+    let mut sorted = sort(world, index, comparison);
+    extent.own_records = sorted.marked.len();
+    judge_others(&mut sorted, index, comparison);
+    judge_marked(world, &mut sorted, index, comparison);
+    for (home, answered) in index.homes.iter().zip(&sorted.answered) {
+        let environment = home.environment;
+        if index.record_expected(environment) == RecordExpected::Yes && in_zones(environment.domain.as_str(), world) {
+            extent.records_expected += 1;
+            extent.records_found += usize::from(*answered);
+            if !answered {
+                comparison.findings.push(without_record(home));
+            }
+        }
+    }
+}
+
+fn in_zones(name: &str, world: &World<'_>) -> bool {
+    world.zones.iter().any(|zone| is_below(name, zone))
+}
+
+fn sort<'a>(world: &World<'a>, index: &Index<'_>, comparison: &mut Comparison) -> Sorted<'a> {
+    let marked = Vec::with_capacity(world.records.len());
+    let mut sorted = Sorted { marked, others: Vec::new(), answered: vec![false; index.homes.len()] };
+    for (place, record) in world.records.iter().enumerate() {
+        let Some(name) = canonical(&record.name).filter(|name| in_zones(name, world)) else {
             comparison.foreign_records += 1;
             continue;
         };
-        let mark = record.comment.as_deref().and_then(|comment| OwnershipMark::read(comment, &name));
-        match mark {
-            None => unmarked(record, &name, index, &mut sorted, comparison),
-            Some(mark) if mark.installation != world.installation => {
-                another_installation(record, &name, mark, index, &mut sorted, comparison);
+        match record.comment.as_deref().and_then(|comment| OwnershipMark::read_at(comment, &name)) {
+            Some(mark) if mark.installation == world.installation => {
+                sorted.marked.push((mark.environment.0.as_u128(), place));
             }
-            Some(mark) => comparison.findings.extend(marked(record, &name, mark, index, &mut sorted)),
+            mark => sorted.others.push(Other { record, name, mark }),
         }
     }
-    // The findings are sorted in the end, so that any order will do that brings one environment's records together:
-    // that of the rows in memory costs no look at them.
-    sorted.own.sort_unstable_by_key(|(environment, _)| std::ptr::from_ref(*environment));
-    for own in sorted.own.chunk_by_mut(|a, b| std::ptr::eq(a.0, b.0)) {
-        judge(own, index, comparison);
-    }
-    for environment in world.environments.iter().filter(|environment| environment.domain.is_below(world.zone)) {
-        let expected = index.record_expected(environment) == RecordExpected::Yes;
-        if expected && !sorted.answered.contains(&environment.id) {
-            comparison.findings.push(without_record(environment));
+    sorted.marked.sort_unstable();
+    sorted
+}
+
+/// Records of `alfred dns` are among these. They carry an owner's mark and not an environment's: they are foreign and no
+/// finding, unless one stands where a record of ours should.
+fn judge_others(sorted: &mut Sorted<'_>, index: &Index<'_>, comparison: &mut Comparison) {
+    comparison.foreign_records += sorted.others.len();
+    let mut standing: HashMap<&str, Option<usize>> = HashMap::with_capacity(sorted.others.len());
+    standing.extend(sorted.others.iter().map(|other| (&*other.name, None)));
+    if !standing.is_empty() {
+        for (place, home) in
+            index.homes.iter().enumerate().filter(|(_, home)| home.environment.status != Status::Deleted)
+        {
+            if let Some(found) = standing.get_mut(home.environment.domain.as_str()) {
+                *found = Some(place);
+            }
         }
+    }
+    for other in &sorted.others {
+        let place = standing.get(&*other.name).copied().flatten();
+        if let Some(place) = place.filter(|_| decides_where_a_name_leads(other.record)) {
+            sorted.answered[place] = true;
+        }
+        let environment = place.map(|place| index.homes[place].environment);
+        comparison.findings.extend(match other.mark {
+            None => unmarked(other, environment),
+            Some(mark) => Some(another_installation(other, mark, environment)),
+        });
     }
 }
 
-fn unmarked<'a>(
-    record: &'a SeenRecord,
-    name: &DomainName,
-    index: &Index<'_>,
-    sorted: &mut Sorted<'a>,
-    comparison: &mut Comparison,
-) {
-    comparison.foreign_records += 1;
-    let environment = index.by_name.get(name.as_str());
+fn unmarked(other: &Other<'_>, environment: Option<&Environment>) -> Option<Finding> {
+    let record = other.record;
     let steers = environment.is_some() && decides_where_a_name_leads(record);
-    let claims = record.comment.as_deref().is_some_and(|comment| comment.starts_with(MARK_PREFIX));
+    let claims = record
+        .comment
+        .as_deref()
+        .is_some_and(|comment| comment.starts_with(MARK_PREFIX) && !comment.starts_with(OWNER_PREFIX));
     if !steers && !claims {
-        return;
-    }
-    if let Some(environment) = environment.filter(|_| steers) {
-        sorted.answered.insert(environment.id);
+        return None;
     }
     let whose = environment.map_or_else(String::new, |environment| {
         format!(" and stands at the name of the environment `{}`", environment.slug)
@@ -76,137 +116,211 @@ fn unmarked<'a>(
         "{} has no valid mark{whose}; it is kept: delete it by hand, or give it back the comment that it had",
         describe(record)
     );
-    let finding = Finding::new(FindingKind::AlteredMark, name.as_str(), words).record(record).foreign(true);
-    comparison.findings.push(finding.environment(environment.map(|environment| environment.id)));
+    let finding = Finding::new(FindingKind::AlteredMark, &other.name, words).record(record).foreign(true);
+    Some(finding.environment(environment.map(|environment| environment.id)))
 }
 
-fn another_installation<'a>(
-    record: &'a SeenRecord,
-    name: &DomainName,
-    mark: OwnershipMark,
-    index: &Index<'_>,
-    sorted: &mut Sorted<'a>,
-    comparison: &mut Comparison,
-) {
-    comparison.foreign_records += 1;
-    let environment = index.by_name.get(name.as_str()).map(|environment| environment.id);
-    sorted.answered.extend(environment.filter(|_| decides_where_a_name_leads(record)));
+fn another_installation(other: &Other<'_>, mark: OwnershipMark, environment: Option<&Environment>) -> Finding {
     let words = format!(
         "{} belongs to the installation {}; it is kept: if that one is no longer run, delete the record by hand",
-        describe(record),
+        describe(other.record),
         mark.installation
     );
-    let kind = FindingKind::MarkOfAnotherInstallation;
-    comparison
-        .findings
-        .push(Finding::new(kind, name.as_str(), words).record(record).environment(environment).foreign(true));
+    Finding::new(FindingKind::MarkOfAnotherInstallation, &other.name, words)
+        .record(other.record)
+        .environment(environment.map(|environment| environment.id))
+        .foreign(true)
 }
 
-/// A record with our mark: it goes to its environment, or is a finding by itself.
-fn marked<'a>(
-    record: &'a SeenRecord,
-    name: &DomainName,
-    mark: OwnershipMark,
-    index: &Index<'a>,
-    sorted: &mut Sorted<'a>,
-) -> Option<Finding> {
-    let orphan = |words: String| {
-        let finding = Finding::new(FindingKind::RecordWithoutEnvironment, name.as_str(), words);
-        Some(finding.record(record).environment(mark.environment))
-    };
-    let Some(environment) = index.environments.get(&mark.environment) else {
-        return orphan(format!(
-            "{} is ours and its environment {} is not in the store: delete it in the zone, after a second look",
-            describe(record),
-            mark.environment
-        ));
-    };
-    match index.record_expected(environment) {
-        RecordExpected::Gone => orphan(format!(
-            "{} is ours and the environment `{}` is {}: delete it in the zone, after a second look",
-            describe(record),
-            environment.slug,
-            environment.status
-        )),
-        RecordExpected::Moving => None,
-        RecordExpected::Yes | RecordExpected::NotYet if environment.domain == *name => {
-            sorted.own.push((environment, record));
-            sorted.answered.insert(environment.id);
-            None
+/// Records with our mark, environment by environment in the order of the rows, which is how they lie in memory.
+fn judge_marked(world: &World<'_>, sorted: &mut Sorted<'_>, index: &Index<'_>, comparison: &mut Comparison) {
+    let mut homed: Vec<(usize, usize)> = Vec::with_capacity(sorted.marked.len());
+    let strangers = addresses_of_strangers(world, index);
+    let mut walk = index.places.walk();
+    for (key, record) in &sorted.marked {
+        if let Some(home) = walk.seek(*key) {
+            homed.push((home, *record));
+        } else {
+            let id = EnvironmentId(uuid::Uuid::from_u128(*key));
+            comparison.findings.push(of_no_environment(&world.records[*record], id, &strangers));
         }
-        RecordExpected::Yes | RecordExpected::NotYet => {
-            let alias = is_kind(record, "CNAME") && record.content.parse().as_ref() == Ok(&environment.domain);
-            let words = format!(
-                "{} carries the mark of the environment `{}`, whose name is {}; it is kept: delete it by hand if \
-                 nobody needs it",
-                describe(record),
-                environment.slug,
-                environment.domain
-            );
-            orphan(words).filter(|_| !alias).map(|finding| finding.foreign(true))
+    }
+    homed.sort_unstable();
+    let mut own: Vec<&SeenRecord> = Vec::new();
+    for group in homed.chunk_by(|one, next| one.0 == next.0) {
+        let records = group.iter().map(|(_, record)| &world.records[*record]);
+        let Some((place, _)) = group.first() else { continue };
+        let home = &index.homes[*place];
+        let environment = home.environment;
+        match index.record_expected(environment) {
+            RecordExpected::Gone => {
+                comparison.findings.extend(records.map(|record| outlived(record, environment)));
+            }
+            RecordExpected::Moving => {}
+            RecordExpected::Yes | RecordExpected::NotYet => {
+                own.clear();
+                for record in records {
+                    if is_called(record, environment) {
+                        own.push(record);
+                    } else {
+                        comparison.findings.extend(elsewhere(record, environment));
+                    }
+                }
+                sorted.answered[*place] |= !own.is_empty();
+                judge(&mut own, home, comparison);
+            }
         }
     }
 }
 
+/// Whether the record has the environment's name.
+fn is_called(record: &SeenRecord, environment: &Environment) -> bool {
+    let domain = environment.domain.as_str();
+    record.name == domain || name_of(record) == domain
+}
+
+/// The addresses of instances that the store does not know. A record that leads to one may be in use: perhaps it is
+/// the store that is too old, and not the record.
+fn addresses_of_strangers(world: &World<'_>, index: &Index<'_>) -> HashSet<Ipv4Addr> {
+    let unknown = world.instances.iter().zip(&index.known).filter(|(_, row)| row.is_none());
+    unknown.filter_map(|(instance, _)| instance.address).collect()
+}
+
+/// The name as we write names. One that came so far is a name.
+fn name_of(record: &SeenRecord) -> Cow<'_, str> {
+    canonical(&record.name).unwrap_or(Cow::Borrowed(&record.name))
+}
+
+fn orphan(record: &SeenRecord, environment: EnvironmentId, words: String) -> Finding {
+    Finding::new(FindingKind::RecordWithoutEnvironment, &name_of(record), words).record(record).environment(environment)
+}
+
+fn of_no_environment(record: &SeenRecord, id: EnvironmentId, strangers: &HashSet<Ipv4Addr>) -> Finding {
+    let words = format!(
+        "{} is ours and its environment {id} is not in the store: delete it in the zone, after a second look",
+        describe(record)
+    );
+    let finding = orphan(record, id, words);
+    if record.content.parse().is_ok_and(|address| strangers.contains(&address)) {
+        return finding.action(
+            Action::None,
+            "it leads to a VM that the store does not know: perhaps the store is older than the zone",
+        );
+    }
+    finding.action(Action::WithdrawRecord, "its environment is gone for good")
+}
+
+/// Its environment is there, and done with its record.
+fn outlived(record: &SeenRecord, environment: &Environment) -> Finding {
+    let words = format!(
+        "{} is ours and the environment `{}` is {}: delete it in the zone, after a second look",
+        describe(record),
+        environment.slug,
+        environment.status
+    );
+    let finding = orphan(record, environment.id, words);
+    if environment.status == Status::Deleted {
+        finding.action(Action::WithdrawRecord, "its environment is gone for good")
+    } else if is_called(record, environment) {
+        finding.action(Action::WithdrawRecord, "its environment is done with it")
+    } else {
+        finding.action(Action::None, "its name is not its environment's")
+    }
+}
+
+/// It carries the mark of an environment that has another name.
+fn elsewhere(record: &SeenRecord, environment: &Environment) -> Option<Finding> {
+    let alias = is_kind(record, "CNAME") && record.content.parse().as_ref() == Ok(&environment.domain);
+    let words = format!(
+        "{} carries the mark of the environment `{}`, whose name is {}; it is kept: delete it by hand if nobody needs it",
+        describe(record),
+        environment.slug,
+        environment.domain
+    );
+    (!alias).then(|| orphan(record, environment.id, words).foreign(true))
+}
+
 /// Judges the records with an environment's mark at its name: one is kept and must be right, more are too many.
-fn judge(own: &mut [(&Environment, &SeenRecord)], index: &Index<'_>, comparison: &mut Comparison) {
-    let Some((environment, _)) = own.first().copied() else {
-        return;
-    };
-    let wanted = wanted_address(environment, index);
+fn judge(own: &mut [&SeenRecord], home: &Home<'_>, comparison: &mut Comparison) {
+    let environment = home.environment;
+    let wanted = wanted_address(home);
     let is_right = |record: &SeenRecord| {
         is_kind(record, "A") && wanted.is_some_and(|address| record.content.parse() == Ok(address))
     };
     if own.len() > 1 {
-        own.sort_unstable_by_key(|(_, record)| {
+        own.sort_unstable_by_key(|record| {
             (Some(&record.id) != environment.record_id.as_ref(), !is_right(record), record.id.clone())
         });
     }
-    let name = environment.domain.as_str();
-    for (place, (_, record)) in own.iter().enumerate() {
+    for (place, record) in own.iter().enumerate() {
         // A list that changed while it was read page by page may show a record twice.
-        if place > 0 && own[place - 1].1.id == record.id {
+        if place > 0 && own[place - 1].id == record.id {
             continue;
         }
         let finding = if place > 0 {
-            let words = format!(
-                "{} is one more record of the environment `{}`: delete it in the zone, after a second look",
-                describe(record),
-                environment.slug
-            );
-            Finding::new(FindingKind::DuplicateRecord, name, words)
+            too_many(record, home)
         } else if is_right(record) {
             continue;
         } else {
-            let should = wanted.map_or("not be there yet".to_owned(), |address| format!("be A {address}"));
-            let words = format!(
-                "{} should {should}, for the environment `{}`: set it right in the zone and leave its comment as it is",
-                describe(record),
-                environment.slug
-            );
-            Finding::new(FindingKind::RecordWrongAddress, name, words)
+            wrong(record, home, wanted)
         };
         comparison.findings.push(finding.record(record).environment(environment.id).vm(environment.vm_id));
     }
 }
 
-/// The address that the environment's VM has. The provider's word counts more than the row: a name must not lead to
-/// a machine that has become somebody else's.
-fn wanted_address(environment: &Environment, index: &Index<'_>) -> Option<Ipv4Addr> {
-    let own_vm =
-        environment.vm_id.and_then(|id| index.vms.get(&id)).filter(|vm| vm.environment_id == Some(environment.id));
-    let seen = own_vm.and_then(|vm| index.instances.get(&vm.id)).and_then(|instance| instance.address);
-    seen.or(environment.address)
+fn too_many(record: &SeenRecord, home: &Home<'_>) -> Finding {
+    let words = format!(
+        "{} is one more record of the environment `{}`: delete it in the zone, after a second look",
+        describe(record),
+        home.environment.slug
+    );
+    let finding = Finding::new(FindingKind::DuplicateRecord, home.environment.domain.as_str(), words);
+    mend(finding, home, Action::RemoveDuplicate, "of its environment's records one is right and stays")
 }
 
-fn without_record(environment: &Environment) -> Finding {
+fn wrong(record: &SeenRecord, home: &Home<'_>, wanted: Option<Ipv4Addr>) -> Finding {
+    let should = wanted.map_or("not be there yet".to_owned(), |address| format!("be A {address}"));
+    let words = format!(
+        "{} should {should}, for the environment `{}`: set it right in the zone and leave its comment as it is",
+        describe(record),
+        home.environment.slug
+    );
+    let finding = Finding::new(FindingKind::RecordWrongAddress, home.environment.domain.as_str(), words);
+    mend(finding, home, Action::WriteRecord, "its environment's VM has another address")
+}
+
+/// A repair of an environment's record: only where the environment works and the VM is certainly its own.
+fn mend(finding: Finding, home: &Home<'_>, action: Action, because: &str) -> Finding {
+    let environment = home.environment;
+    let settled =
+        (environment.status, environment.step, environment.wish) == (Status::Active, Step::Settled, Wish::Present);
+    let own = home.vm.is_some_and(|vm| vm.state == VmState::Assigned && vm.environment_id == Some(environment.id));
+    let shown = home.instance.is_some_and(|instance| instance.address.is_some());
+    if settled && own && shown {
+        return finding.action(action, because);
+    }
+    let why = if settled { "its VM is not surely its own" } else { "its environment is not active" };
+    finding.action(Action::None, why)
+}
+
+/// The address that the environment's VM has. The provider's word counts more than the row: a name must not lead to
+/// a machine that has become somebody else's.
+fn wanted_address(home: &Home<'_>) -> Option<Ipv4Addr> {
+    let own = home.vm.is_some_and(|vm| vm.environment_id == Some(home.environment.id));
+    let seen = home.instance.filter(|_| own).and_then(|instance| instance.address);
+    seen.or(home.environment.address)
+}
+
+fn without_record(home: &Home<'_>) -> Finding {
+    let environment = home.environment;
     let words = format!(
         "the environment `{}` is active and {} has no record: delete the environment and create it anew",
         environment.slug, environment.domain
     );
-    Finding::new(FindingKind::EnvironmentWithoutRecord, environment.domain.as_str(), words)
+    let finding = Finding::new(FindingKind::EnvironmentWithoutRecord, environment.domain.as_str(), words)
         .environment(environment.id)
-        .vm(environment.vm_id)
+        .vm(environment.vm_id);
+    mend(finding, home, Action::WriteRecord, "its environment is active and should have one")
 }
 
 /// Records of other types, such as TXT, may stand beside ours and do no harm.

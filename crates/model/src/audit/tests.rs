@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::environment::{OnFailure, Setup, Status, Step, Wish};
-use crate::id::IntentId;
+use crate::id::{EnvironmentId, IntentId, VmId};
 use crate::intent::{IntentKind, Outcome};
 use crate::record::OwnershipMark;
 use crate::vm::{InstanceStatus, VmState, VmStep, pool_display_name};
@@ -218,7 +218,7 @@ impl Cloud {
             open_intents: &self.intents,
             records: &self.records,
             instances: &self.instances,
-            zone: &zone(),
+            zones: &[zone()],
             installation: INSTALLATION,
             now: now(),
             grace: GRACE,

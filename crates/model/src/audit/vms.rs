@@ -3,33 +3,35 @@
 use std::collections::VecDeque;
 
 use foldhash::HashMap;
-use jiff::tz::TimeZone;
 
-use super::index::Index;
-use super::{Comparison, Finding, FindingKind, World};
-use crate::environment::Environment;
+use super::index::{Home, Index, Machine};
+use super::{Comparison, Extent, Finding, FindingKind, World};
 use crate::id::{IntentId, VmId};
 use crate::intent::{Intent, IntentKind};
 use crate::printable::printable;
 use crate::vm::{DISPLAY_NAME_PREFIX, SeenInstance, Vm, VmState};
 
-pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Comparison) {
+pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Comparison, extent: &mut Extent) {
     let mut strangers = Vec::new();
-    for instance in world.instances {
-        match index.vms.get(&instance.id) {
+    for (instance, row) in world.instances.iter().zip(&index.known) {
+        match row {
             Some(vm) => comparison.findings.extend(known(vm, instance, index)),
             // The environment that names it is reported, and the VM with it.
-            None if index.users.contains_key(&instance.id) => {}
+            None if index.user(instance.id).is_some() => {}
             None if is_named_as_ours(instance) => strangers.push(instance),
             None => comparison.foreign_vms += 1,
         }
     }
     orders_and_strangers(world, strangers, index, comparison);
-    for vm in world.vms {
-        comparison.findings.extend(missing(vm, world, index).or_else(|| unused(vm, index)));
+    for machine in &index.machines {
+        let expected = is_expected(machine.vm, index);
+        extent.vms_expected += usize::from(expected);
+        extent.vms_found += usize::from(expected && machine.instance.is_some());
+        let missing = (expected && machine.instance.is_none()).then(|| missing(machine.vm));
+        comparison.findings.extend(missing.or_else(|| unused(machine, index)));
     }
-    for environment in world.environments.iter().filter(|environment| index.vm_expected(environment)) {
-        comparison.findings.extend(without_vm(environment, index));
+    for home in index.homes.iter().filter(|home| index.vm_expected(home.environment)) {
+        comparison.findings.extend(without_vm(home, index));
     }
 }
 
@@ -53,16 +55,17 @@ fn known(vm: &Vm, instance: &SeenInstance, index: &Index<'_>) -> Option<Finding>
         ),
         VmState::Unknown => finding(FindingKind::VmWithoutEnvironment, adopt_or_cancel(id)),
         VmState::Assigned | VmState::Ready | VmState::Preparing | VmState::Retiring => {
-            let settled = !index.is_young(vm.updated_at) && !index.being_named.contains(&id);
-            let differs = settled && instance.display_name != vm.display_name;
+            let differs = instance.display_name != vm.display_name;
+            if !differs || index.is_young(vm.updated_at) || index.being_named.contains(&id) {
+                return None;
+            }
             let words = format!(
                 "VM {id} is called `{}` at the provider and we gave it the name `{}`: give it that name again in the \
                  provider's panel",
                 printable(&instance.display_name, 64),
                 printable(&vm.display_name, 64)
             );
-            let finding = finding(FindingKind::VmNameUnknown, words).filter(|_| differs)?;
-            Some(finding.environment(vm.environment_id))
+            Some(finding(FindingKind::VmNameUnknown, words)?.environment(vm.environment_id))
         }
     }
 }
@@ -120,31 +123,34 @@ fn unknown_order(order: &Intent, vm_id: Option<VmId>) -> Finding {
         printable(&order.subject, 64),
         order.request_id
     );
-    Finding::new(FindingKind::OrderUnknown, &order.subject, words).environment(order.environment_id).vm(vm_id)
+    let finding = Finding::new(FindingKind::OrderUnknown, &order.subject, words).intent(order.id);
+    finding.environment(order.environment_id).vm(vm_id)
 }
 
-/// A VM of the store that the provider does not show, unless its contract is over.
-fn missing(vm: &Vm, world: &World<'_>, index: &Index<'_>) -> Option<Finding> {
-    let today = world.now.to_zoned(TimeZone::UTC).date();
-    let over = vm.state == VmState::Ended || vm.cancel_date.is_some_and(|last_day| last_day < today);
-    if over || index.instances.contains_key(&vm.id) || index.is_young(vm.created_at) {
-        return None;
-    }
+/// Whether the provider should show this VM, and should have for a while: its contract is not over.
+fn is_expected(vm: &Vm, index: &Index<'_>) -> bool {
+    let over = vm.state == VmState::Ended || vm.cancel_date.is_some_and(|last_day| last_day < index.today);
+    !over && !index.is_young(vm.created_at)
+}
+
+/// A VM of the store that the provider does not show.
+fn missing(vm: &Vm) -> Finding {
     let words = format!(
         "the provider does not show VM {}, which is {} by the store: look for it in the provider's panel; if it is \
          gone, delete the environment that uses it",
         vm.id, vm.state
     );
     let finding = Finding::new(FindingKind::VmNotAtProvider, &vm.display_name, words);
-    Some(finding.vm(vm.id).environment(vm.environment_id))
+    finding.vm(vm.id).environment(vm.environment_id)
 }
 
 /// A VM that is assigned to an environment that does not use it.
-fn unused(vm: &Vm, index: &Index<'_>) -> Option<Finding> {
+fn unused(machine: &Machine<'_>, index: &Index<'_>) -> Option<Finding> {
+    let vm = machine.vm;
     if vm.state != VmState::Assigned || index.is_young(vm.updated_at) {
         return None;
     }
-    let why = match vm.environment_id.map(|id| (id, index.environments.get(&id))) {
+    let why = match vm.environment_id.map(|id| (id, machine.environment)) {
         None => "to no environment".to_owned(),
         Some((id, None)) => format!("to the environment {id}, which is not in the store"),
         Some((_, Some(environment))) if index.has_left_vm(environment) => {
@@ -163,20 +169,20 @@ fn unused(vm: &Vm, index: &Index<'_>) -> Option<Finding> {
         "VM {0} is assigned {why}: it is paid and unused; delete the environment, or cancel the VM in the provider's panel",
         vm.id
     );
-    let environment_id = vm.environment_id.or_else(|| index.users.get(&vm.id).copied());
+    let environment_id = vm.environment_id.or_else(|| index.user(vm.id));
     Some(Finding::new(FindingKind::VmUnusedAssigned, &vm.display_name, words).vm(vm.id).environment(environment_id))
 }
 
 /// An environment that should have a VM and names none, or one that is not its own.
-fn without_vm(environment: &Environment, index: &Index<'_>) -> Option<Finding> {
+fn without_vm(home: &Home<'_>, index: &Index<'_>) -> Option<Finding> {
+    let environment = home.environment;
     let slug = &environment.slug;
-    let vm = environment.vm_id.and_then(|id| index.vms.get(&id));
-    let (vm_id, what) = match (environment.vm_id, vm) {
-        (None, _) => match index.assigned.get(&environment.id) {
-            Some(id) => (Some(*id), format!("names no VM, though VM {id} is assigned to it")),
+    let (vm_id, what) = match (environment.vm_id, home.vm) {
+        (None, _) => match index.assigned(environment.id) {
+            Some(id) => (Some(id), format!("names no VM, though VM {id} is assigned to it")),
             None => (None, "has no VM".to_owned()),
         },
-        (Some(id), None) if index.instances.contains_key(&id) => {
+        (Some(id), None) if home.instance.is_some() => {
             (Some(id), format!("uses VM {id}, which the provider shows and the store does not know"))
         }
         (Some(id), None) => (Some(id), format!("uses VM {id}, which neither the store nor the provider knows")),

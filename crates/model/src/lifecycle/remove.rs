@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
 
-use super::{Context, ServerSays, Situation, Transition, event, look_again, try_again};
+use super::{Context, ServerSays, Situation, Transition, event, look_again, repair, try_again};
 use crate::environment::{Environment, OnFailure, Status, Step};
 use crate::event::Event;
 use crate::failure::{Disposition, Failure};
@@ -98,6 +98,9 @@ fn given_up(intent: Option<&Intent>, unknown: bool) -> Outcome {
 
 fn fail(situation: &Situation<'_>, unknown: bool, words: &str, context: &Context<'_>) -> Transition {
     let environment = situation.environment;
+    if environment.status == Status::Active {
+        return repair::end(situation, words, context);
+    }
     let words = format!("{words}; `alfred env retry {}` tries again", environment.slug);
     let step = first_step(situation, unknown);
     let mut transition = Transition::new(environment, context.now).step(step, context.now);

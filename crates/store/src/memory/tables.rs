@@ -12,6 +12,7 @@ use alfred_model::vm::{Vm, VmState};
 use jiff::Timestamp;
 
 use super::rows::Rows;
+use super::sightings::Sightings;
 use crate::{EnvironmentQuery, IntentQuery, StoreError};
 
 /// The environments that a request with an idempotency key made.
@@ -34,6 +35,7 @@ pub(super) struct Tables {
     pub(super) used_keys: BTreeMap<(UserName, String), UsedKey>,
     pub(super) users: BTreeMap<UserName, User>,
     pub(super) tokens: BTreeMap<TokenId, AccessToken>,
+    pub(super) sightings: Sightings,
 }
 
 impl Tables {

@@ -1,5 +1,6 @@
 //! Questions that change nothing; they are asked on connections of their own and never wait for the writer.
 
+use alfred_model::audit::Sighting;
 use alfred_model::environment::{Environment, Status};
 use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, IntentId, VmId};
@@ -137,6 +138,10 @@ impl Reader {
         let Some(token) = token else { return Ok(None) };
         // Users are never deleted, so that two questions see the same.
         Ok(self.user(&token.user).await?.map(|user| (token, user)))
+    }
+
+    pub(super) async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
+        self.all("reading sightings", super::sightings::all_statement()).await
     }
 
     pub(super) async fn tokens(&self) -> Result<Vec<AccessToken>, StoreError> {

@@ -5,6 +5,7 @@ mod environments;
 mod leases;
 mod ledger;
 mod pool;
+mod sightings;
 mod users;
 
 /// Runs each rule on the memory, SQLite and PostgreSQL stores.
@@ -90,4 +91,11 @@ on_every_store! {
         a_token_needs_its_user
         a_token_is_found_by_its_hash
         a_token_is_withdrawn_once;
+    sightings:
+        what_is_seen_again_is_counted_and_what_is_not_is_forgotten
+        an_older_audit_changes_nothing
+        a_finding_told_twice_is_one
+        many_findings_are_noted
+        one_turn_in_each_interval
+        of_many_one_gets_the_turn;
 }

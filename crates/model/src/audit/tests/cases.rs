@@ -381,3 +381,23 @@ fn words_are_safe_on_a_terminal() {
         assert!(text.chars().count() < 700 && text.chars().all(crate::printable::is_printable), "{text:?}");
     }
 }
+
+#[test]
+fn a_record_kept_by_hand_is_a_finding_only_where_one_of_ours_should_be() {
+    let mut cloud = Cloud::with_one();
+    let owner: crate::record::Mark = crate::record::Mark::Owner("team".parse().unwrap());
+    let elsewhere: crate::name::DomainName = "www.alfredos.site".parse().unwrap();
+    let mut kept = cloud.records[0].clone();
+    kept.id = record_id("k");
+    kept.name = elsewhere.to_string();
+    kept.comment = Some(owner.comment(&elsewhere));
+    cloud.records.push(kept.clone());
+    assert_eq!(cloud.findings(), []);
+    cloud.records[1].comment = kept.comment.map(|comment| comment[..comment.len() - 1].to_owned());
+    assert_eq!(cloud.findings(), [], "an altered one is no claim on an environment either");
+    let own = cloud.environments[0].domain.clone();
+    cloud.records[1].name = own.to_string();
+    cloud.records[1].comment = Some(owner.comment(&own));
+    let expected = (FindingKind::AlteredMark, Some(environment_id(0)), None, Some(record_id("k")), true);
+    assert_eq!(all_about(&cloud), [expected]);
+}
