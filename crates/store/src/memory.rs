@@ -3,6 +3,7 @@
 //! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
 
 mod rows;
+mod shared;
 mod tables;
 mod work;
 
@@ -19,7 +20,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, Store, StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, SharedValue, Store,
+    StoreError,
 };
 use tables::Tables;
 
@@ -165,5 +167,13 @@ impl Store for MemoryStore {
 
     async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.tables().revoke_token(id, now))
+    }
+
+    async fn shared_value(&self, name: &str) -> Result<Option<SharedValue>, StoreError> {
+        Ok(self.tables().shared_values.get(name).cloned())
+    }
+
+    async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError> {
+        Ok(self.tables().swap_shared_value(name, expected, text))
     }
 }

@@ -12,7 +12,7 @@ use alfred_model::vm::{Vm, VmState};
 use jiff::Timestamp;
 
 use super::rows::Rows;
-use crate::{EnvironmentQuery, IntentQuery, StoreError};
+use crate::{EnvironmentQuery, IntentQuery, SharedValue, StoreError};
 
 /// The environments that a request with an idempotency key made.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(super) struct Tables {
     pub(super) used_keys: BTreeMap<(UserName, String), UsedKey>,
     pub(super) users: BTreeMap<UserName, User>,
     pub(super) tokens: BTreeMap<TokenId, AccessToken>,
+    pub(super) shared_values: BTreeMap<String, SharedValue>,
 }
 
 impl Tables {

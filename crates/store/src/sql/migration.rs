@@ -18,11 +18,18 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    sqlite: include_str!("../../migrations/sqlite/0001_records.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_records.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        sqlite: include_str!("../../migrations/sqlite/0001_records.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        sqlite: include_str!("../../migrations/sqlite/0002_shared_values.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_shared_values.sql"),
+    },
+];
 
 /// An arbitrary number that only this program locks; it keeps two replicas from migrating at once.
 const ADVISORY_LOCK: &str = "SELECT CAST(pg_advisory_xact_lock(7021794012) AS TEXT)";

@@ -5,6 +5,7 @@ mod environments;
 mod leases;
 mod ledger;
 mod pool;
+mod shared;
 mod users;
 
 /// Runs each rule on the memory, SQLite and PostgreSQL stores.
@@ -90,4 +91,8 @@ on_every_store! {
         a_token_needs_its_user
         a_token_is_found_by_its_hash
         a_token_is_withdrawn_once;
+    shared:
+        a_value_is_created_once
+        a_value_is_swapped_by_whoever_read_it_last
+        of_many_swaps_none_is_lost;
 }
