@@ -8,6 +8,7 @@
 //! Start reading at [`Engine::run`] in `run.rs`, then at `Engine::drive` in `environments.rs`.
 
 mod audit;
+mod budget;
 mod effects;
 mod environments;
 mod gather;
@@ -41,6 +42,7 @@ use reader::InstanceReader;
 use writer::RecordWriter;
 
 pub use audit::{AuditError, AuditReport};
+pub use budget::shared_budget;
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 
