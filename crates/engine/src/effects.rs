@@ -1,21 +1,23 @@
 //! The single effects: one call at a provider, told to the decisions as they need it.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use alfred_model::environment::{Environment, Setup};
 use alfred_model::failure::Failure;
 use alfred_model::id::{RecordId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{Report, ServerSays};
-use alfred_model::record::{DesiredRecord, OwnershipMark};
+use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS, Target};
 use alfred_model::user_data::UserData;
 use alfred_model::vm::{InstanceStatus, SeenInstance, Vm, pool_display_name};
 use alfred_providers::authority::AnswerState;
 use alfred_providers::contabo::{Instance, OrderRequest, ReinstallRequest, RequestId};
 use alfred_providers::secret;
+use jiff::Timestamp;
 
 use crate::Engine;
-use crate::writer::{Change, Look};
+use crate::writer::{Change, Look, StillWanted};
 
 /// The request id that an intent was written with. A row that holds none that Contabo takes cannot be sent.
 pub(crate) fn request_id(intent: Option<&Intent>) -> Result<RequestId, Failure> {
@@ -143,15 +145,28 @@ impl Engine {
         environment: &Environment,
         address: Ipv4Addr,
         read_first: bool,
+        claimed_at: Timestamp,
     ) -> Result<RecordId, Failure> {
-        let desired = DesiredRecord { name: environment.domain.clone(), address, mark: self.mark(environment) };
+        let desired = DesiredRecord {
+            name: environment.domain.clone(),
+            target: Target::Address(address),
+            ttl: RECORD_TTL_SECONDS,
+            mark: self.mark(environment).into(),
+        };
         let look = match read_first {
             true => Look::Ours,
             false if self.is_free(environment).await => Look::Nowhere,
             false => Look::Everywhere,
         };
-        let written = self.writer.submit(Change::Write { desired, look }).await?;
+        let change = Change::Write { desired, look, adopt: false };
+        let written = self.writer.submit_while(change, self.while_leased(claimed_at)).await?;
         written.ok_or_else(|| Failure::unknown("the DNS writer named no record"))
+    }
+
+    /// A change may wait for minutes until the budget has room: by then the row may be another replica's.
+    fn while_leased(&self, claimed_at: Timestamp) -> StillWanted {
+        let leases = self.leases.clone();
+        Arc::new(move || leases.holds(claimed_at))
     }
 
     /// Whether nothing at all stands at the name, by the authoritative servers' own word: asking them costs no call of
@@ -161,13 +176,18 @@ impl Engine {
         !answers.is_empty() && answers.iter().all(|answer| answer.state == AnswerState::NoSuchName)
     }
 
-    pub(crate) async fn withdraw_record(&self, environment: &Environment) -> Result<(), Failure> {
+    pub(crate) async fn withdraw_record(
+        &self,
+        environment: &Environment,
+        claimed_at: Timestamp,
+    ) -> Result<(), Failure> {
         let change = Change::Withdraw {
             name: environment.domain.clone(),
-            mark: self.mark(environment),
+            mark: self.mark(environment).into(),
             address: environment.address,
+            look: Look::Ours,
         };
-        self.writer.submit(change).await.map(|_| ())
+        self.writer.submit_while(change, self.while_leased(claimed_at)).await.map(|_| ())
     }
 
     pub(crate) async fn ask_servers(&self, environment: &Environment) -> Report {

@@ -61,7 +61,7 @@ impl Engine {
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
-            if !self.holds_lease(claimed_at) {
+            if !self.leases.holds(claimed_at) {
                 return;
             }
             match self.read_again(id).await {
@@ -164,7 +164,7 @@ impl Engine {
         work.unwritten.intents.push(intent.row.clone());
         self.write(work, Lease::Keep).await?;
         work.order_gate = None;
-        if !self.holds_lease(work.claimed_at) {
+        if !self.leases.holds(work.claimed_at) {
             return Err(Interrupted::Lost);
         }
         self.call_home_tokens.remember(&intent);
@@ -210,10 +210,10 @@ impl Engine {
             Action::ObserveVm(vm_id) => self.observe(*vm_id).await.map_or_else(Report::ReadFailed, Report::VmSeen),
             Action::ReachVm(address) => Report::Reached(self.accepts(*address).await),
             Action::WriteRecord { address, read_first } => {
-                Report::Written(self.write_record(environment, *address, *read_first).await)
+                Report::Written(self.write_record(environment, *address, *read_first, work.claimed_at).await)
             }
             Action::AskServers => self.ask_servers(environment).await,
-            Action::WithdrawRecord => Report::Withdrawn(self.withdraw_record(environment).await),
+            Action::WithdrawRecord => Report::Withdrawn(self.withdraw_record(environment, work.claimed_at).await),
         })
     }
 

@@ -13,6 +13,7 @@ mod effects;
 mod environments;
 mod gather;
 mod intents;
+mod leases;
 mod measure;
 mod order;
 mod reader;
@@ -23,7 +24,6 @@ mod writer;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use alfred_model::id::InstallationId;
@@ -38,13 +38,14 @@ use alfred_store::Store;
 use tokio::sync::{Mutex, Notify, watch};
 
 use intents::CallHomeTokens;
+use leases::Leases;
 use reader::InstanceReader;
-use writer::RecordWriter;
 
 pub use audit::{AuditError, AuditReport};
 pub use budget::shared_budget;
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
+pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};
 
 /// Everything outside that the engine works with.
 pub struct Parts {
@@ -108,8 +109,7 @@ pub struct Engine {
     vms_due: Notify,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
-    /// When the leases were last renewed, in microseconds.
-    renewed_at: AtomicI64,
+    leases: Leases,
     progress: watch::Sender<u64>,
 }
 

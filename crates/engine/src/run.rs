@@ -1,19 +1,18 @@
 //! Starting and stopping: the loops, the lease, and what they share.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alfred_model::policy::later;
 use alfred_store::{Claim, StoreError};
-use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::intents::CallHomeTokens;
+use crate::leases::Leases;
 use crate::reader::InstanceReader;
-use crate::writer::RecordWriter;
+use crate::writer::{Ours, RecordWriter};
 use crate::{Engine, Parts, Settings};
 
 /// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
@@ -29,7 +28,9 @@ impl Engine {
     /// Puts the engine together; nothing runs before [`Engine::run`].
     pub fn new(parts: Parts, settings: Settings) -> Arc<Self> {
         let Parts { store, cloudflare, contabo, authority, reach, clock, random } = parts;
-        let writer = RecordWriter::new(Arc::clone(&cloudflare), settings.installation);
+        let ours = Ours::Installation(settings.installation);
+        let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, None, Arc::clone(&clock));
+        let leases = Leases::new(Arc::clone(&clock), settings.lease);
         let reader = InstanceReader::new(Arc::clone(&contabo));
         Arc::new(Self {
             store,
@@ -46,7 +47,7 @@ impl Engine {
             due: Notify::new(),
             vms_due: Notify::new(),
             order_gate: Arc::default(),
-            renewed_at: std::sync::atomic::AtomicI64::new(i64::MIN),
+            leases,
             progress: watch::Sender::new(0),
         })
     }
@@ -137,7 +138,7 @@ impl Engine {
             }
             let now = self.clock.now();
             match self.store.renew_leases(&self.settings.worker, later(now, self.settings.lease)).await {
-                Ok(_) => self.renewed_at.store(now.as_microsecond(), Ordering::Release),
+                Ok(_) => self.leases.renewed(now),
                 Err(error) => tracing::warn!(error = %error, "the leases could not be renewed"),
             }
         }
@@ -146,13 +147,6 @@ impl Engine {
     fn claim(&self, limit: usize) -> Claim {
         let now = self.clock.now();
         Claim { worker: self.settings.worker.clone(), now, until: later(now, self.settings.lease), limit }
-    }
-
-    /// Whether a row claimed at `claimed_at` is still ours. A process that stood still for longer than its lease must
-    /// not write at a provider any more: somebody else may have the row.
-    pub(crate) fn holds_lease(&self, claimed_at: Timestamp) -> bool {
-        let renewed = Timestamp::from_microsecond(self.renewed_at.load(Ordering::Acquire)).unwrap_or(claimed_at);
-        self.clock.now() < later(claimed_at.max(renewed), self.settings.lease)
     }
 
     async fn store_failed(&self, doing: &'static str, error: &StoreError, stop: &CancellationToken) {

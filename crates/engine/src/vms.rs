@@ -28,7 +28,7 @@ impl Engine {
                 tracing::error!(%id, error = %error, "the store failed");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
-            if !self.holds_lease(claimed_at) {
+            if !self.leases.holds(claimed_at) {
                 return;
             }
             match self.read_vm_again(id).await {
@@ -68,7 +68,7 @@ impl Engine {
                 let prepared = self.with_call_home(known.unwrap_or_else(|| self.new_intent(&new)));
                 unwritten.intents.push(prepared.row.clone());
                 vm = self.write_vm(vm, std::mem::take(&mut unwritten), Lease::Keep).await?;
-                if !self.holds_lease(claimed_at) {
+                if !self.leases.holds(claimed_at) {
                     return Ok(());
                 }
                 self.call_home_tokens.remember(&prepared);

@@ -1,6 +1,8 @@
 //! DNS records that are ours, and the mark by which we know them.
 
+use std::fmt;
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -14,15 +16,158 @@ pub const RECORD_TTL_SECONDS: u32 = 300;
 /// How every mark begins, also one that was altered since.
 pub(crate) const MARK_PREFIX: &str = "alfred:v1:";
 
-/// What a record of an environment shall be: an A record, TTL [`RECORD_TTL_SECONDS`], not proxied.
+/// How the marks of records begin that were written by hand or from a file, not for an environment.
+const OWNER_PREFIX: &str = "alfred:v1:dns:";
+
+/// Longest owner's name: the mark must fit into the 100 characters that a Free zone keeps of a comment.
+pub const OWNER_NAME_MAX: usize = 40;
+
+/// What a name leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// An address: the record is an A record.
+    Address(Ipv4Addr),
+    /// Another name: the record is a CNAME.
+    Alias(DomainName),
+}
+
+impl Target {
+    /// The record's type.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "A",
+            Self::Alias(_) => "CNAME",
+        }
+    }
+
+    /// Whether a record of this type and content leads there. Case and a final dot of a name do not matter.
+    pub fn is(&self, kind: &str, content: &str) -> bool {
+        kind.eq_ignore_ascii_case(self.kind())
+            && match self {
+                Self::Address(address) => content.parse() == Ok(*address),
+                Self::Alias(name) => content.strip_suffix('.').unwrap_or(content).eq_ignore_ascii_case(name.as_str()),
+            }
+    }
+}
+
+/// The record's content.
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(formatter),
+            Self::Alias(name) => formatter.write_str(name.as_str()),
+        }
+    }
+}
+
+/// What a record shall be: TTL as said, not proxied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredRecord {
     /// The full name.
     pub name: DomainName,
-    /// The address it answers with.
-    pub address: Ipv4Addr,
+    /// What it leads to.
+    pub target: Target,
+    /// Time to live in seconds; [`RECORD_TTL_SECONDS`] for environments.
+    pub ttl: u32,
     /// The mark in its comment.
-    pub mark: OwnershipMark,
+    pub mark: Mark,
+}
+
+/// Who keeps records by hand or from a file: 1 to [`OWNER_NAME_MAX`] of `a-z`, `0-9` and `-`, beginning and ending with
+/// a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnerName(String);
+
+/// Why a text is no owner's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an owner's name is 1 to {OWNER_NAME_MAX} of a-z, 0-9 and `-`, and begins and ends with a letter or digit")]
+pub struct BadOwnerName;
+
+impl OwnerName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OwnerName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for OwnerName {
+    type Err = BadOwnerName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=OWNER_NAME_MAX).contains(&text.len())
+            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits { Ok(Self(text.to_owned())) } else { Err(BadOwnerName) }
+    }
+}
+
+/// Whose a record is, as its comment says.
+///
+/// The two forms never read as each other: an environment's mark has an installation's number where an owner's mark has
+/// the word `dns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// An environment's.
+    Environment(OwnershipMark),
+    /// Somebody's who writes records by hand or from a file. It reads `alfred:v1:dns:OWNER:CHECK`.
+    Owner(OwnerName),
+}
+
+impl Mark {
+    /// The comment of the record called `name`; at most 100 characters.
+    pub fn comment(&self, name: &DomainName) -> String {
+        match self {
+            Self::Environment(mark) => mark.comment(name),
+            Self::Owner(owner) => format!("{OWNER_PREFIX}{owner}:{}", owner_check(owner, name)),
+        }
+    }
+
+    /// Reads the mark of the record called `name`; see [`OwnershipMark::read`].
+    pub fn read(comment: &str, name: &DomainName) -> Option<Self> {
+        if let Some(rest) = comment.strip_prefix(OWNER_PREFIX) {
+            let owner: OwnerName = rest.split_once(':')?.0.parse().ok()?;
+            let mark = Self::Owner(owner);
+            return (mark.comment(name) == comment).then_some(mark);
+        }
+        OwnershipMark::read(comment, name).map(Self::Environment)
+    }
+
+    /// What the comments of all records of an owner begin with.
+    pub fn owner_prefix(owner: &OwnerName) -> String {
+        format!("{OWNER_PREFIX}{owner}:")
+    }
+
+    /// A tag that says the same for people at the dashboard, `name:value`, where the zone's plan has tags. What is ours
+    /// is decided by the comment alone.
+    pub fn tag(&self) -> String {
+        match self {
+            Self::Environment(mark) => format!("alfred-environment:{}", mark.environment),
+            Self::Owner(owner) => format!("alfred-owner:{owner}"),
+        }
+    }
+}
+
+impl From<OwnershipMark> for Mark {
+    fn from(mark: OwnershipMark) -> Self {
+        Self::Environment(mark)
+    }
+}
+
+fn owner_check(owner: &OwnerName, name: &DomainName) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"dns\0");
+    hash.update(owner.as_str().as_bytes());
+    hash.update(b"\0");
+    hash.update(name.as_str().as_bytes());
+    let bytes = hash.finalize();
+    format!("{:02x}{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2], bytes[3])
 }
 
 /// The ownership mark: it stands in the record's comment, so that the record and its owner change in one write.

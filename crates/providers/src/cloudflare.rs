@@ -6,10 +6,13 @@
 mod answer;
 mod batch;
 mod filter;
+mod pages;
 mod record;
 mod token;
+mod view;
 mod zone;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use alfred_model::id::{RecordId, ZoneId};
@@ -25,12 +28,14 @@ use crate::error::{Blame, Effect, Provider, ProviderError, describe_body};
 use crate::secret::{ApiToken, Redactor};
 use crate::transport::{LIST_ANSWER_LIMIT, Transport};
 use answer::{Envelope, refusal};
+use pages::Pages;
 
 pub use batch::{Batch, BatchResult};
 pub use filter::RecordFilter;
-pub use record::{NewRecord, Record, RecordPatch, same_name};
+pub use record::{NewRecord, Record, RecordMeta, RecordPatch, same_name};
 pub use token::{MayEdit, TokenStatus};
-pub use zone::{Usage, Zone};
+pub use view::RecordView;
+pub use zone::{FREE_BATCH_LIMIT, PAID_BATCH_LIMIT, Plan, Usage, Zone};
 
 /// Where the API is.
 pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
@@ -38,9 +43,6 @@ pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
 /// Most records on one page (Cloudflare's OpenAPI document, `dns-records_per_page`). One page is one moment: records
 /// that others delete meanwhile cannot push ours between two pages.
 pub const PER_PAGE_MAX: u32 = 5_000_000;
-
-/// Most pages that are read of one list, so that a list without an end ends.
-const PAGES_MAX: u32 = 10_000;
 
 const RECORDS: &str = "GET /zones/{zone}/dns_records";
 
@@ -108,28 +110,68 @@ impl Cloudflare {
     /// The records that pass `filter`, `per_page` at a time, each once. Fails rather than leave one out: a list that
     /// ends before its own total is no list.
     pub async fn records(&self, filter: &RecordFilter, per_page: u32) -> Result<Vec<Record>, ProviderError> {
-        let per_page = per_page.clamp(1, PER_PAGE_MAX);
-        let mut records = Vec::new();
+        let mut records: Vec<Record> = Vec::new();
         let mut known = std::collections::HashSet::new();
-        let mut seen = 0;
-        for page in 1..=PAGES_MAX {
+        self.pages(filter, per_page, |page: Page<Record>| {
+            records.extend(page.items.into_iter().filter(|record| known.insert(record.id.clone())));
+        })
+        .await?;
+        Ok(records)
+    }
+
+    /// Shows each record that passes `filter` to `look`, and keeps none: memory does not grow with the list but for
+    /// the ids. Otherwise as [`Self::records`]; answers how many there were.
+    pub async fn each_record(
+        &self,
+        filter: &RecordFilter,
+        per_page: u32,
+        mut look: impl FnMut(&RecordView<'_>),
+    ) -> Result<u64, ProviderError> {
+        let mut known: HashSet<Box<str>, foldhash::fast::RandomState> = HashSet::default();
+        let mut pages = Pages::new(per_page);
+        while let Some((page, per_page)) = pages.next() {
             let call = self.list_call(filter, page, per_page);
-            let Page { items, total }: Page<Record> = self.page(&call).await?;
-            let count = items.len();
-            seen += u64::try_from(count).unwrap_or(u64::MAX);
-            records.extend(items.into_iter().filter(|record| known.insert(record.id.clone())));
-            match total {
-                Some(total) if seen >= total => return Ok(records),
-                Some(total) if count == 0 => {
-                    let why = format!("the list ended after {seen} of {total} records");
-                    return Err(self.blame(&call).unreadable(200, &why));
+            let answer = match self.send(&call).await {
+                Ok(answer) if answer.status().is_success() => answer,
+                Ok(answer) => {
+                    pages.refused(self.refused(&call, &answer))?;
+                    continue;
                 }
-                None if count < usize::try_from(per_page).unwrap_or(usize::MAX) => return Ok(records),
-                _ => {}
+                Err(error) => return Err(error),
+            };
+            let (_, envelope): (u16, Envelope<Vec<RecordView<'_>>>) = self.read(&call, &answer)?;
+            let total = envelope.total();
+            let items = envelope.result.ok_or_else(|| self.blame(&call).unreadable(200, "it has no list"))?;
+            for record in &items {
+                if known.insert(record.id.as_ref().into()) {
+                    look(record);
+                }
             }
+            pages.turned(items.len(), total).map_err(|why| self.blame(&call).unreadable(200, &why))?;
         }
-        let call = self.list_call(filter, PAGES_MAX, per_page);
-        Err(self.blame(&call).unreadable(200, &format!("the list has more than {PAGES_MAX} pages")))
+        Ok(u64::try_from(known.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        filter: &RecordFilter,
+        per_page: u32,
+        mut take: impl FnMut(Page<T>),
+    ) -> Result<(), ProviderError> {
+        let mut pages = Pages::new(per_page);
+        while let Some((page, per_page)) = pages.next() {
+            let call = self.list_call(filter, page, per_page);
+            let page: Page<T> = match self.page(&call).await {
+                Ok(page) => page,
+                Err(error) => {
+                    pages.refused(error)?;
+                    continue;
+                }
+            };
+            pages.turned(page.items.len(), page.total).map_err(|why| self.blame(&call).unreadable(200, &why))?;
+            take(page);
+        }
+        Ok(())
     }
 
     /// One record, or none if there is no such record.
@@ -256,7 +298,7 @@ impl Cloudflare {
 
     async fn page<T: DeserializeOwned>(&self, call: &Call) -> Result<Page<T>, ProviderError> {
         let (status, envelope): (u16, Envelope<Vec<T>>) = self.ask(call).await?;
-        let total = envelope.result_info.and_then(|info| info.total_count).and_then(|total| u64::try_from(total).ok());
+        let total = envelope.total();
         let items = envelope.result.ok_or_else(|| self.blame(call).unreadable(status, "it has no list"))?;
         Ok(Page { items, total })
     }
@@ -266,10 +308,10 @@ impl Cloudflare {
         self.read(call, &answer)
     }
 
-    fn read<T: DeserializeOwned>(
+    fn read<'a, T: Deserialize<'a>>(
         &self,
         call: &Call,
-        answer: &http::Response<Bytes>,
+        answer: &'a http::Response<Bytes>,
     ) -> Result<(u16, Envelope<T>), ProviderError> {
         let status = answer.status().as_u16();
         if !answer.status().is_success() {

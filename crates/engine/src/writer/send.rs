@@ -3,243 +3,247 @@
 use std::collections::HashMap;
 
 use alfred_model::failure::{Disposition, Failure};
-use alfred_model::id::RecordId;
 use alfred_model::name::DomainName;
-use alfred_model::record::OwnershipMark;
-use alfred_providers::ErrorKind;
-use alfred_providers::cloudflare::{Batch, BatchResult, NewRecord, PER_PAGE_MAX, Record, RecordFilter};
+use alfred_providers::cloudflare::{PER_PAGE_MAX, Record, RecordFilter};
+use alfred_providers::{ErrorKind, ProviderError};
 
-use super::plan::{self, Operation, Plan};
-use super::{Ask, Change, ChangeOutcome, Look, Zone};
+use super::unit::{Unit, Wanted, answer_all, answer_done, assemble, by_name, cut, priority};
+use super::{Ask, Zone};
 use crate::measure;
 
-/// Up to so many names are read one by one; more are read as one list of all our records.
+/// Up to so many names are read one by one; more are read as one list.
 const NAMES_READ_SINGLY: usize = 4;
 
-/// What one asker wants done; it is never divided over two batches.
-struct Unit {
-    ask: Ask,
-    operations: Vec<Operation>,
+/// Units that are to be sent, and what is known of them.
+struct Group {
+    units: Vec<Unit>,
+    /// Something in it will be refused: it was refused together with others, and those others were taken since.
+    guilty: bool,
+    /// If it is taken, the group below it is guilty.
+    clears_itself: bool,
 }
 
-impl Change {
-    fn name(&self) -> &DomainName {
-        match self {
-            Self::Write { desired, .. } => &desired.name,
-            Self::Withdraw { name, .. } => name,
-        }
+impl Group {
+    fn new(units: Vec<Unit>) -> Self {
+        Self { units, guilty: false, clears_itself: false }
     }
 
-    fn reads_first(&self) -> bool {
-        match self {
-            Self::Write { look, .. } => *look != Look::Nowhere,
-            Self::Withdraw { .. } => true,
-        }
-    }
-
-    fn looks_everywhere(&self) -> bool {
-        matches!(self, Self::Write { look: Look::Everywhere, .. })
-    }
-
-    fn plan(&self, there: &[Record]) -> Plan {
-        match self {
-            Self::Write { desired, .. } => plan::write(desired, there),
-            Self::Withdraw { name, mark, address } => plan::withdraw(name, *mark, *address, there),
-        }
+    /// Puts both halves on the pile, the first on top.
+    fn halve(mut units: Vec<Unit>, groups: &mut Vec<Self>) {
+        let second = units.split_off(units.len() / 2);
+        groups.push(Self::new(second));
+        groups.push(Self { clears_itself: true, ..Self::new(units) });
     }
 }
 
-impl Unit {
-    /// Whether it makes the zone larger.
-    fn adds(&self) -> bool {
-        self.operations.iter().any(|operation| matches!(operation, Operation::Post(_)))
-    }
-}
-
-impl Ask {
-    /// An asker that has gone away does not need the answer; the row it worked on is taken up again.
-    fn answer(self, outcome: ChangeOutcome) {
-        let _ = self.answer.send(outcome);
-    }
-}
+/// The zone's records of some names.
+type There = HashMap<String, Vec<Record>>;
 
 impl Zone {
     /// Carries out what was asked and answers each asker.
     pub(super) async fn write(&self, asks: Vec<Ask>) {
-        let (reading, blind): (Vec<Ask>, Vec<Ask>) = asks.into_iter().partition(|ask| ask.change.reads_first());
-        let mut units: Vec<Unit> = Vec::new();
-        match self.read(&reading).await {
-            Ok(there) => {
-                for ask in reading {
-                    let records = there.get(ask.change.name().as_str()).map_or(&[][..], Vec::as_slice);
-                    let plan = ask.change.plan(records);
-                    units.extend(settle_or_keep(ask, plan));
+        let mut asks = asks;
+        while !asks.is_empty() {
+            let (wanted, later) = by_name(asks);
+            self.round(wanted).await;
+            asks = later;
+        }
+    }
+
+    async fn round(&self, wanted: Vec<Wanted>) {
+        if self.limit.is_worth_asking(wanted.len()) {
+            self.ask_for_plan().await;
+        }
+        let mut units = Vec::with_capacity(wanted.len());
+        let mut reading = Vec::new();
+        for wanted in wanted {
+            let free = || wanted.only_asks_whether_free() && self.known.is_free(wanted.name());
+            match wanted.seen().or_else(|| free().then(Vec::new)) {
+                Some(there) => units.extend(self.plan(wanted, &there, false)),
+                None => reading.push(wanted),
+            }
+        }
+        let everywhere = reading.iter().any(Wanted::looks_everywhere);
+        match self.read(reading.iter().map(Wanted::name), everywhere).await {
+            Ok(there) => units.extend(reading.into_iter().filter_map(|wanted| {
+                let records = there.get(wanted.name().as_str()).map_or(&[][..], Vec::as_slice);
+                self.plan(wanted, records, false)
+            })),
+            Err(failure) => {
+                for ask in reading.into_iter().flat_map(|wanted| wanted.asks) {
+                    ask.answer(Err(failure.clone()));
                 }
             }
-            Err(failure) => answer_all(reading, &failure),
-        }
-        for ask in blind {
-            let plan = ask.change.plan(&[]);
-            units.extend(settle_or_keep(ask, plan));
         }
         self.send(units).await;
     }
 
+    fn plan(&self, wanted: Wanted, there: &[Record], read_again: bool) -> Option<Unit> {
+        Unit::plan(wanted, there, self.limit.tags(), read_again)
+    }
+
+    /// The zone's plan says how many changes a batch may hold. Reading the zone takes a permission that editing its
+    /// records does not: without it the first refusal tells.
+    async fn ask_for_plan(&self) {
+        match self.cloudflare.zone(self.cloudflare.zone_id()).await {
+            Ok(zone) => self.limit.asked(Some(&zone.plan)),
+            Err(error) if error.disposition == Disposition::Definite => self.limit.asked(None),
+            // It is asked again with the next large change; until then a batch is small.
+            Err(error) => tracing::debug!(%error, "the zone's plan could not be read"),
+        }
+    }
+
     async fn send(&self, units: Vec<Unit>) {
-        let mut groups = vec![units];
-        while let Some(mut group) = groups.pop() {
-            if group.is_empty() {
+        let mut groups = vec![Group::new(units)];
+        while let Some(Group { mut units, guilty, clears_itself }) = groups.pop() {
+            if units.is_empty() {
                 continue;
             }
-            let batch = assemble(&group);
-            measure::batch(batch.len());
-            match self.cloudflare.batch(&batch).await {
-                Ok(result) => answer_done(group, &result),
-                Err(error) => match (error.disposition, error.kind) {
-                    (Disposition::Wait { .. }, _) | (_, ErrorKind::Permission) => {
-                        answer_all(group.into_iter().map(|unit| unit.ask), &error.failure());
-                    }
-                    (Disposition::Unknown, _) => self.read_back(group, &error.failure()).await,
-                    (Disposition::Definite, ErrorKind::QuotaExceeded) if group.iter().any(|unit| !unit.adds()) => {
-                        let (adding, others) = group.into_iter().partition(Unit::adds);
-                        groups.push(adding);
-                        groups.push(others);
-                    }
-                    (Disposition::Definite, ErrorKind::QuotaExceeded) if group.len() == 1 => {
-                        // The zone is full: whoever wants to add is told now, and nobody else is held up.
-                        let failure = error.failure();
-                        let full = group
-                            .into_iter()
-                            .chain(groups.iter_mut().flat_map(|rest| rest.extract_if(.., |unit| unit.adds())));
-                        answer_all(full.map(|unit| unit.ask), &failure);
-                    }
-                    (Disposition::Definite, _) if group.len() > 1 => {
-                        let second = group.split_off(group.len() / 2);
-                        groups.push(second);
-                        groups.push(group);
-                    }
-                    (Disposition::Definite, kind) => {
-                        for unit in group {
-                            self.refused(unit, kind, error.failure()).await;
-                        }
-                    }
-                },
+            if guilty && units.len() > 1 {
+                Group::halve(units, &mut groups);
+                continue;
+            }
+            let batch = cut(&mut units, self.limit.changes());
+            let is_whole = units.is_empty();
+            if !is_whole {
+                groups.push(Group::new(units));
+            }
+            let taken = self.send_one(batch, &mut groups).await;
+            if taken && clears_itself && is_whole && let Some(other) = groups.last_mut() {
+                other.guilty = true;
             }
         }
     }
 
-    /// One change was refused. Where the zone is not as it was thought to be, it is looked at and asked once more.
-    async fn refused(&self, unit: Unit, kind: ErrorKind, failure: Failure) {
-        let Unit { ask, .. } = unit;
+    /// Sends one batch, and says whether all of it was taken; what is to be sent again, and how, goes on top of
+    /// `groups`.
+    async fn send_one(&self, group: Vec<Unit>, groups: &mut Vec<Group>) -> bool {
+        // The turn may come minutes later: what is no longer wanted by then is left out.
+        let turn = self.cloudflare.turn(priority(&group)).await;
+        let asked = group.len();
+        let group: Vec<Unit> = group.into_iter().filter_map(Unit::still_wanted).collect();
+        if group.is_empty() {
+            return false;
+        }
+        let is_whole = group.len() == asked;
+        let batch = assemble(&group);
+        measure::batch(batch.len());
+        for unit in group.iter().filter(|unit| unit.adds()) {
+            self.known.touched(unit.wanted.name());
+        }
+        match self.cloudflare.batch_in(turn, &batch).await {
+            Ok(result) => {
+                self.limit.praise(batch.len());
+                answer_done(group, &result);
+                return is_whole;
+            }
+            Err(error) => match (error.disposition, error.kind) {
+                (Disposition::Wait { .. }, _) | (_, ErrorKind::Permission) => answer_all(group, &error.failure()),
+                (Disposition::Unknown, _) => self.read_back(group, &error.failure()).await,
+                (Disposition::Definite, _) => self.refused(group, batch.len(), &error, groups).await,
+            },
+        }
+        false
+    }
+
+    /// The batch was refused for what is in it. Who is to blame is found with as few calls as possible.
+    async fn refused(&self, group: Vec<Unit>, changes: usize, error: &ProviderError, groups: &mut Vec<Group>) {
         let mistaken = matches!(
-            kind,
+            error.kind,
             ErrorKind::AlreadyExists | ErrorKind::Identical | ErrorKind::NameConflict | ErrorKind::NotFound
         );
-        if !mistaken {
-            return ask.answer(Err(failure));
+        if error.kind == ErrorKind::QuotaExceeded {
+            return full(group, error, groups);
         }
-        let there = match self.records_of(ask.change.name()).await {
-            Ok(there) => there,
-            Err(failure) => return ask.answer(Err(failure)),
-        };
-        match ask.change.plan(&there) {
-            Plan::Done(id) => ask.answer(Ok(id)),
-            Plan::Foreign(words) => ask.answer(Err(Failure::definite(words))),
+        if mistaken && group.iter().any(|unit| !unit.read_again) {
+            groups.push(Group::new(self.read_again(group).await));
+        } else if !mistaken && self.limit.blame(changes) {
+            groups.push(Group::new(group));
+        } else if group.len() > 1 {
+            Group::halve(group, groups);
+        } else if mistaken {
             // Cloudflare refuses for some seconds what its own list no longer shows; later it will not.
-            Plan::Operations(_) => ask.answer(Err(Failure::wait(failure.words, None))),
+            answer_all(group, &Failure::wait(error.words.clone(), None));
+        } else {
+            answer_all(group, &error.failure());
+        }
+    }
+
+    /// The zone is not as it was thought to be: it is looked at, and what is still to be done is planned anew.
+    async fn read_again(&self, group: Vec<Unit>) -> Vec<Unit> {
+        match self.read(group.iter().map(|unit| unit.wanted.name()), true).await {
+            Ok(there) => {
+                let again = group.into_iter().filter_map(|unit| {
+                    let records = there.get(unit.wanted.name().as_str()).map_or(&[][..], Vec::as_slice);
+                    self.plan(unit.wanted, records, true)
+                });
+                again.collect()
+            }
+            Err(failure) => {
+                answer_all(group, &failure);
+                Vec::new()
+            }
         }
     }
 
     /// The answer to a batch was lost: what stands in the zone tells each asker what came of it.
     async fn read_back(&self, group: Vec<Unit>, failure: &Failure) {
-        let asks: Vec<Ask> = group.into_iter().map(|unit| unit.ask).collect();
-        let Ok(there) = self.read(&asks).await else {
-            return answer_all(asks, failure);
+        let Ok(there) = self.read(group.iter().map(|unit| unit.wanted.name()), false).await else {
+            return answer_all(group, failure);
         };
-        for ask in asks {
-            let records = there.get(ask.change.name().as_str()).map_or(&[][..], Vec::as_slice);
-            match ask.change.plan(records) {
-                Plan::Done(id) => ask.answer(Ok(id)),
-                Plan::Foreign(words) => ask.answer(Err(Failure::definite(words))),
-                Plan::Operations(_) => ask.answer(Err(failure.clone())),
+        for unit in group {
+            let records = there.get(unit.wanted.name().as_str()).map_or(&[][..], Vec::as_slice);
+            if let Some(undone) = self.plan(unit.wanted, records, false) {
+                undone.answer(&Err(failure.clone()));
             }
         }
     }
 
-    /// The zone's records of the names in question, by name.
-    async fn read(&self, asks: &[Ask]) -> Result<HashMap<String, Vec<Record>>, Failure> {
-        let mut names: Vec<&DomainName> = asks.iter().map(|ask| ask.change.name()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let mut there: HashMap<String, Vec<Record>> = HashMap::new();
+    /// The zone's records of the names in question, by name: all of them, or at least ours.
+    async fn read<'a>(&self, names: impl Iterator<Item = &'a DomainName>, everywhere: bool) -> Result<There, Failure> {
+        let names: Vec<&DomainName> = names.collect();
+        let mut there = There::new();
         if names.len() <= NAMES_READ_SINGLY {
             for name in names {
-                there.insert(name.to_string(), self.records_of(name).await?);
+                let records = self.list(&RecordFilter::name(name.as_str())).await?;
+                there.insert(name.to_string(), records);
             }
             return Ok(there);
         }
-        let filter = if asks.iter().any(|ask| ask.change.looks_everywhere()) {
+        let filter = if everywhere {
             RecordFilter::all()
         } else {
-            RecordFilter::comment_startswith(OwnershipMark::comment_prefix(self.installation))
+            RecordFilter::comment_startswith(self.comment_prefix.clone())
         };
-        for record in self.cloudflare.records(&filter, PER_PAGE_MAX).await.map_err(|error| error.failure())? {
+        let records = self.list(&filter).await?;
+        if everywhere {
+            self.known.whole_zone(records.iter().map(|record| record.name.as_str()));
+        }
+        let wanted: std::collections::HashSet<&str> = names.into_iter().map(DomainName::as_str).collect();
+        for record in records {
             let name = record.name.trim_end_matches('.').to_ascii_lowercase();
-            there.entry(name).or_default().push(record);
+            if wanted.contains(name.as_str()) {
+                there.entry(name).or_default().push(record);
+            }
         }
         Ok(there)
     }
 
-    async fn records_of(&self, name: &DomainName) -> Result<Vec<Record>, Failure> {
-        let filter = RecordFilter::name(name.as_str());
-        self.cloudflare.records(&filter, PER_PAGE_MAX).await.map_err(|error| error.failure())
+    async fn list(&self, filter: &RecordFilter) -> Result<Vec<Record>, Failure> {
+        self.cloudflare.records(filter, PER_PAGE_MAX).await.map_err(|error| error.failure())
     }
 }
 
-fn settle_or_keep(ask: Ask, plan: Plan) -> Option<Unit> {
-    match plan {
-        Plan::Done(id) => {
-            ask.answer(Ok(id));
-            None
-        }
-        Plan::Foreign(words) => {
-            ask.answer(Err(Failure::definite(words)));
-            None
-        }
-        Plan::Operations(operations) => Some(Unit { ask, operations }),
-    }
-}
-
-fn answer_all(asks: impl IntoIterator<Item = Ask>, failure: &Failure) {
-    for ask in asks {
-        ask.answer(Err(failure.clone()));
-    }
-}
-
-fn assemble(units: &[Unit]) -> Batch {
-    let mut batch = Batch::default();
-    for operation in units.iter().flat_map(|unit| &unit.operations) {
-        match operation {
-            Operation::Post(desired) => batch.posts.push(NewRecord::from(desired)),
-            Operation::Put(id, desired) => batch.puts.push((id.clone(), NewRecord::from(desired))),
-            Operation::Delete(id) => batch.deletes.push(id.clone()),
-        }
-    }
-    batch
-}
-
-/// The answer holds the records in the order of the operations.
-fn answer_done(units: Vec<Unit>, result: &BatchResult) {
-    let mut posts = result.posts.iter();
-    for unit in units {
-        let mut written: Option<RecordId> = None;
-        for operation in &unit.operations {
-            match operation {
-                Operation::Post(_) => written = posts.next().map(|record| record.id.clone()),
-                Operation::Put(id, _) => written = Some(id.clone()),
-                Operation::Delete(_) => {}
-            }
-        }
-        unit.ask.answer(Ok(written));
+/// The zone has no room: whoever does not add is sent again, and whoever adds is told as soon as one alone was refused.
+fn full(group: Vec<Unit>, error: &ProviderError, groups: &mut Vec<Group>) {
+    if group.iter().any(|unit| !unit.adds()) {
+        let (adding, others): (Vec<Unit>, Vec<Unit>) = group.into_iter().partition(Unit::adds);
+        groups.push(Group::new(adding));
+        groups.push(Group::new(others));
+    } else if group.len() == 1 {
+        let rest = groups.iter_mut().flat_map(|rest| rest.units.extract_if(.., |unit| unit.adds()));
+        answer_all(group.into_iter().chain(rest), &error.failure());
+    } else {
+        Group::halve(group, groups);
     }
 }

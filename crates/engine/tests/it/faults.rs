@@ -53,7 +53,7 @@ impl Way {
     }
 }
 
-fn faults() -> Vec<(&'static str, Fault)> {
+pub(crate) fn faults() -> Vec<(&'static str, Fault)> {
     let status = |status, retry_after| Fault::Status { status, retry_after, body: None, after: false };
     vec![
         ("lost before", Fault::LostBefore),

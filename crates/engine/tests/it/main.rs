@@ -6,6 +6,7 @@
     reason = "a test ends where something is not as it must be, and says what it tried"
 )]
 
+mod dns;
 mod faults;
 mod lifecycle;
 mod many;

@@ -40,6 +40,12 @@ pub(crate) struct SimulatedClock {
     start: tokio::time::Instant,
 }
 
+impl SimulatedClock {
+    pub(crate) fn new() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
         let epoch = Timestamp::from_second(1_800_000_000).expect("a time in 2027");
@@ -48,6 +54,12 @@ impl Clock for SimulatedClock {
 }
 
 pub(crate) struct SeededRandom(Mutex<StdRng>);
+
+impl SeededRandom {
+    pub(crate) fn new(random: StdRng) -> Self {
+        Self(Mutex::new(random))
+    }
+}
 
 impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
@@ -160,8 +172,8 @@ impl World {
         options.contabo.readiness_port = READINESS_PORT;
         let stranger = local_cloudflare::TokenOptions::new("57a57a57a57a57a57a57a57a57a57a57", STRANGERS_TOKEN);
         options.cloudflare.tokens.push(stranger);
-        let clock: Arc<dyn Clock> = Arc::new(SimulatedClock { start: tokio::time::Instant::now() });
-        let random: Arc<dyn Random> = Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed))));
+        let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new());
+        let random: Arc<dyn Random> = Arc::new(SeededRandom::new(StdRng::seed_from_u64(seed)));
         let cloud = LocalCloud::new(options, Arc::clone(&clock), Arc::clone(&random));
         let installation = InstallationId::generate(clock.now(), &*random);
         Self {

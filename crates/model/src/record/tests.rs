@@ -76,3 +76,50 @@ proptest! {
         prop_assert_eq!(OwnershipMark::read(&text, &name("brave-tiger.alfredos.site")), None);
     }
 }
+
+#[test]
+fn an_owners_mark_is_read_back_and_no_other_form_is() {
+    let owner: OwnerName = "team-a".parse().unwrap();
+    let name = name("www.example.com");
+    let comment = Mark::Owner(owner.clone()).comment(&name);
+    assert_eq!(comment, "alfred:v1:dns:team-a:CHECK".replace("CHECK", &comment[comment.len() - 8..]));
+    assert_eq!(Mark::read(&comment, &name), Some(Mark::Owner(owner.clone())));
+    assert!(comment.starts_with(&Mark::owner_prefix(&owner)));
+    assert_eq!(OwnershipMark::read(&comment, &name), None, "an environment's mark is another thing");
+    let environments = mark(1, 2).comment(&name);
+    assert_eq!(Mark::read(&environments, &name), Some(Mark::Environment(mark(1, 2))));
+    for altered in [
+        comment.to_uppercase(),
+        format!("{comment} "),
+        comment.replace("team-a", "team-b"),
+        comment[..comment.len() - 1].to_owned(),
+        "alfred:v1:dns:".to_owned(),
+        "alfred:v1:dns::".to_owned(),
+        "alfred:v1:dns:team-a".to_owned(),
+    ] {
+        assert_eq!(Mark::read(&altered, &name), None, "{altered}");
+    }
+    assert_eq!(Mark::read(&comment, &"other.example.com".parse().unwrap()), None, "copied from elsewhere");
+}
+
+/// The longest mark fits into a Free zone's comment.
+#[test]
+fn owners_names_are_checked_and_short() {
+    let longest: OwnerName = "a".repeat(OWNER_NAME_MAX).parse().unwrap();
+    assert!(Mark::Owner(longest).comment(&name("a.example.com")).len() <= 100);
+    for bad in ["", "-a", "a-", "A", "a b", "a:b", "ä", &"a".repeat(OWNER_NAME_MAX + 1)] {
+        assert_eq!(bad.parse::<OwnerName>(), Err(BadOwnerName), "{bad}");
+    }
+}
+
+#[test]
+fn targets_are_compared_as_names_and_addresses_are() {
+    let alias = Target::Alias(name("www.example.com"));
+    assert!(alias.is("cname", "WWW.example.com."));
+    assert!(!alias.is("CNAME", "www.example.org"));
+    assert!(!alias.is("A", "www.example.com"));
+    let address = Target::Address(Ipv4Addr::new(192, 0, 2, 1));
+    assert!(address.is("A", "192.0.2.1"));
+    assert!(!address.is("A", "192.0.2.01"));
+    assert!(!address.is("CNAME", "192.0.2.1"));
+}

@@ -22,6 +22,13 @@ pub(super) struct Envelope<T> {
     pub(super) result_info: Option<ResultInfo>,
 }
 
+impl<T> Envelope<T> {
+    /// How many items the whole list has, where the answer says so.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.result_info.as_ref()?.total_count.and_then(|total| u64::try_from(total).ok())
+    }
+}
+
 fn yes() -> bool {
     true
 }

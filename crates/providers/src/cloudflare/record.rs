@@ -2,7 +2,7 @@
 
 use alfred_model::id::RecordId;
 use alfred_model::name::DomainName;
-use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS};
+use alfred_model::record::{DesiredRecord, Mark};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +54,10 @@ pub struct RecordMeta {
 }
 
 impl Record {
-    /// Our mark, if the record carries one that is intact and made for this very name.
-    pub fn mark(&self) -> Option<OwnershipMark> {
+    /// The mark, if the record carries one that is intact and made for this very name.
+    pub fn mark(&self) -> Option<Mark> {
         let name: DomainName = self.name.parse().ok()?;
-        OwnershipMark::read(self.comment.as_deref()?, &name)
+        Mark::read(self.comment.as_deref()?, &name)
     }
 
     /// Whether the record is called `name`, whatever the case and the final dot.
@@ -98,9 +98,9 @@ impl From<&DesiredRecord> for NewRecord {
     fn from(desired: &DesiredRecord) -> Self {
         Self {
             name: desired.name.as_str().to_owned(),
-            kind: "A".to_owned(),
-            content: desired.address.to_string(),
-            ttl: RECORD_TTL_SECONDS,
+            kind: desired.target.kind().to_owned(),
+            content: desired.target.to_string(),
+            ttl: desired.ttl,
             proxied: false,
             comment: Some(desired.mark.comment(&desired.name)),
             tags: Vec::new(),
@@ -156,10 +156,10 @@ fn record_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Record
     RecordId::parse(&text).ok_or_else(|| serde::de::Error::custom("a record's id is not letters and digits"))
 }
 
-fn automatic() -> u32 {
+pub(super) fn automatic() -> u32 {
     1
 }
 
-fn ttl<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn ttl<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Ok(lenient::integer(deserializer)?.and_then(|ttl| u32::try_from(ttl).ok()).unwrap_or_else(automatic))
 }

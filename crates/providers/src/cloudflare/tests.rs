@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use alfred_model::failure::Disposition;
 use alfred_model::id::{EnvironmentId, InstallationId};
-use alfred_model::record::{DesiredRecord, OwnershipMark};
+use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS, Target};
 
 use super::*;
 use crate::ErrorKind;
@@ -77,7 +77,7 @@ const CALLS: [(&str, bool); 12] = [
 
 async fn call(client: &Cloudflare, name: &str) -> Result<(), ProviderError> {
     match name {
-        "records" => client.records(&RecordFilter::all(), PER_PAGE_MAX).await.map(|_| ()),
+        "records" => client.records(&RecordFilter::all(), 5_000).await.map(|_| ()),
         "record" => client.record(&id("r1")).await.map(|_| ()),
         "zone" => client.zone(&ZoneId::parse("zone1").unwrap()).await.map(|_| ()),
         "zones" => client.zones("example.com").await.map(|_| ()),
@@ -293,6 +293,34 @@ async fn pages_are_read_until_the_total_and_never_cut_short() {
 }
 
 #[tokio::test]
+async fn a_page_that_may_be_too_large_is_asked_for_once_more_and_smaller() {
+    let refused = || json(400, &error(1004, "DNS Validation Error"));
+    let script = Script::new([refused(), page(&["a", "b"], 2)]);
+    assert_eq!(client(&script).records(&RecordFilter::all(), PER_PAGE_MAX).await.unwrap().len(), 2);
+    let sizes: Vec<bool> = script.sent().iter().map(|sent| sent.contains("per_page=5000000")).collect();
+    assert_eq!(sizes, [true, false]);
+    let script = Script::new([refused(), refused()]);
+    assert!(client(&script).records(&RecordFilter::all(), PER_PAGE_MAX).await.is_err());
+    let script = Script::new([json(403, &error(10_000, "Authentication error"))]);
+    assert!(client(&script).records(&RecordFilter::all(), PER_PAGE_MAX).await.is_err(), "the size is not to blame");
+}
+
+#[tokio::test]
+async fn each_record_is_shown_once_however_the_pages_shift() {
+    let script = Script::new([page(&["a", "b"], 4), page(&["b", "c"], 4), page(&["d"], 4)]);
+    let mut seen = Vec::new();
+    let count = client(&script)
+        .each_record(&RecordFilter::all(), 2, |record| seen.push(record.id.to_string()))
+        .await
+        .unwrap();
+    assert_eq!((count, seen), (3, ["a", "b", "c"].map(str::to_owned).to_vec()));
+    let script = Script::new([page(&["a"], 3), page(&[], 3)]);
+    assert!(client(&script).each_record(&RecordFilter::all(), 1, |_| {}).await.is_err(), "a list that ends early");
+    let script = Script::new([json(500, "")]);
+    assert!(client(&script).each_record(&RecordFilter::all(), 1, |_| {}).await.is_err());
+}
+
+#[tokio::test]
 async fn a_list_may_be_large_and_other_answers_may_not() {
     let script = Script::new([page(&[], 0), result(RECORD)]);
     let client = client(&script);
@@ -325,14 +353,18 @@ fn a_record_is_ours_by_an_intact_mark_for_its_own_name() {
         installation: InstallationId(uuid::Uuid::from_u128(1)),
         environment: EnvironmentId(uuid::Uuid::from_u128(2)),
     };
-    let desired =
-        DesiredRecord { name: "a.example.com".parse().unwrap(), address: Ipv4Addr::new(198, 51, 100, 4), mark };
+    let desired = DesiredRecord {
+        name: "a.example.com".parse().unwrap(),
+        target: Target::Address(Ipv4Addr::new(198, 51, 100, 4)),
+        ttl: RECORD_TTL_SECONDS,
+        mark: mark.into(),
+    };
     let written = NewRecord::from(&desired);
     assert_eq!((written.kind.as_str(), written.ttl, written.proxied), ("A", 300, false));
     let mut record: Record = serde_json::from_str(RECORD).unwrap();
     assert_eq!(record.mark(), None);
     record.comment = written.comment;
-    assert_eq!(record.mark(), Some(mark), "whatever the case of the name");
+    assert_eq!(record.mark(), Some(mark.into()), "whatever the case of the name");
     record.name = "b.example.com".into();
     assert_eq!(record.mark(), None, "copied from another record");
     record.name = "*.example.com".into();

@@ -9,6 +9,12 @@ use crate::call::Call;
 use crate::error::{Effect, ProviderError};
 use crate::lenient;
 
+/// Most changes in one batch on the Free plan.
+pub const FREE_BATCH_LIMIT: usize = 200;
+
+/// Most changes in one batch on all other plans.
+pub const PAID_BATCH_LIMIT: usize = 3_500;
+
 /// A zone, as far as we care.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Zone {
@@ -37,6 +43,24 @@ pub struct Plan {
     /// Such as `Free Website`.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
+}
+
+impl Plan {
+    /// Most changes in one batch, where the plan is one that is known
+    /// (<https://developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes/>).
+    pub fn batch_limit(&self) -> Option<usize> {
+        match self.legacy_id.as_deref()? {
+            "free" => Some(FREE_BATCH_LIMIT),
+            "pro" | "business" | "enterprise" => Some(PAID_BATCH_LIMIT),
+            _ => None,
+        }
+    }
+
+    /// Whether records may have tags
+    /// (<https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/>).
+    pub fn has_tags(&self) -> bool {
+        self.batch_limit() == Some(PAID_BATCH_LIMIT)
+    }
 }
 
 /// How many records a zone holds and may hold.

@@ -1,4 +1,5 @@
 use alfred_model::id::{EnvironmentId, InstallationId};
+use alfred_model::record::{OwnershipMark, RECORD_TTL_SECONDS, Target};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,7 +17,28 @@ fn mark() -> OwnershipMark {
 }
 
 fn desired() -> DesiredRecord {
-    DesiredRecord { name: name(), address: OURS, mark: mark() }
+    DesiredRecord { name: name(), target: Target::Address(OURS), ttl: RECORD_TTL_SECONDS, mark: mark().into() }
+}
+
+/// Nothing is adopted, and the plan has no tags.
+fn write(desired: &DesiredRecord, there: &[Record]) -> Plan {
+    super::write(desired, false, false, there)
+}
+
+fn withdraw(name: &DomainName, mark: OwnershipMark, address: Option<Ipv4Addr>, there: &[Record]) -> Plan {
+    super::withdraw(name, &mark.into(), address, there)
+}
+
+fn operations(operations: Vec<Operation>) -> Plan {
+    Plan::Operations(operations, None)
+}
+
+fn post() -> Operation {
+    Operation::Post(desired(), Vec::new())
+}
+
+fn put(number: &str) -> Operation {
+    Operation::Put(id(number), desired(), Vec::new())
 }
 
 fn id(text: &str) -> RecordId {
@@ -60,9 +82,9 @@ fn altered() -> Vec<Option<String>> {
 
 #[test]
 fn nothing_there_is_a_post() {
-    assert_eq!(write(&desired(), &[]), Plan::Operations(vec![Operation::Post(desired())]));
+    assert_eq!(write(&desired(), &[]), operations(vec![post()]));
     let elsewhere = Record { name: "other.alfredos.site".to_owned(), ..foreign("A", OTHER) };
-    assert_eq!(write(&desired(), &[elsewhere]), Plan::Operations(vec![Operation::Post(desired())]), "another name");
+    assert_eq!(write(&desired(), &[elsewhere]), operations(vec![post()]), "another name");
 }
 
 #[test]
@@ -80,7 +102,7 @@ fn ours_in_any_other_way_is_put_by_its_id() {
         Record { proxied: true, ttl: 1, ..ours("a") },
         Record { kind: "AAAA".to_owned(), content: "2001:db8::1".to_owned(), ..ours("a") },
     ] {
-        let expected = Plan::Operations(vec![Operation::Put(id("a"), desired())]);
+        let expected = operations(vec![put("a")]);
         assert_eq!(write(&desired(), std::slice::from_ref(&different)), expected, "{different:?}");
     }
 }
@@ -88,10 +110,10 @@ fn ours_in_any_other_way_is_put_by_its_id() {
 #[test]
 fn of_several_of_ours_one_stays() {
     let deletes = vec![Operation::Delete(id("b")), Operation::Delete(id("c"))];
-    assert_eq!(write(&desired(), &[ours("a"), ours("b"), ours("c")]), Plan::Operations(deletes.clone()));
+    assert_eq!(write(&desired(), &[ours("a"), ours("b"), ours("c")]), Plan::Operations(deletes.clone(), Some(id("a"))));
     let different = Record { content: OTHER.to_string(), ..ours("a") };
-    let put = [deletes, vec![Operation::Put(id("a"), desired())]].concat();
-    assert_eq!(write(&desired(), &[different, ours("b"), ours("c")]), Plan::Operations(put));
+    let put = [deletes, vec![put("a")]].concat();
+    assert_eq!(write(&desired(), &[different, ours("b"), ours("c")]), operations(put));
 }
 
 #[test]
@@ -122,7 +144,7 @@ fn only_ours_is_withdrawn() {
     assert_eq!(withdraw(&name(), mark(), Some(OURS), &[]), Plan::Done(None));
     let deletes = vec![Operation::Delete(id("a")), Operation::Delete(id("b"))];
     let there = [ours("a"), foreign("A", OTHER), foreign("A", OURS), foreign("TXT", OURS), ours("b")];
-    assert_eq!(withdraw(&name(), mark(), Some(OURS), &there), Plan::Operations(deletes));
+    assert_eq!(withdraw(&name(), mark(), Some(OURS), &there), operations(deletes));
     for harmless in [foreign("A", OTHER), foreign("TXT", OURS)] {
         assert_eq!(withdraw(&name(), mark(), Some(OURS), &[harmless]), Plan::Done(None));
     }
@@ -133,11 +155,11 @@ fn only_ours_is_withdrawn() {
 fn a_plan_that_was_carried_out_is_done() {
     let mut zone = vec![Record { content: OTHER.to_string(), ..ours("a") }, ours("b"), foreign("TXT", OTHER)];
     let mut apply = |plan: Plan| {
-        let Plan::Operations(operations) = plan else { panic!("nothing to do") };
+        let Plan::Operations(operations, _) = plan else { panic!("nothing to do") };
         for operation in operations {
             match operation {
-                Operation::Post(_) => zone.push(ours("new")),
-                Operation::Put(id, _) => zone.iter_mut().filter(|record| record.id == id).for_each(|record| {
+                Operation::Post(..) => zone.push(ours("new")),
+                Operation::Put(id, ..) => zone.iter_mut().filter(|record| record.id == id).for_each(|record| {
                     *record = ours(id.as_str());
                 }),
                 Operation::Delete(id) => zone.retain(|record| record.id != id),
@@ -150,4 +172,42 @@ fn a_plan_that_was_carried_out_is_done() {
     let after = apply(withdraw(&name(), mark(), Some(OURS), &after));
     assert_eq!(withdraw(&name(), mark(), Some(OURS), &after), Plan::Done(None));
     assert_eq!(after, [foreign("TXT", OTHER)], "what is not ours stays");
+}
+
+#[test]
+fn adopting_takes_one_record_that_is_nobodys_and_no_other() {
+    let owner = DesiredRecord { mark: Mark::Owner("team".parse().unwrap()), ..desired() };
+    let adopt = |there: &[Record]| super::write(&owner, true, false, there);
+    let taken = operations(vec![Operation::Put(id("f1"), owner.clone(), Vec::new())]);
+    assert_eq!(adopt(&[foreign("A", OTHER)]), taken);
+    assert_eq!(adopt(&[foreign("CNAME", OTHER), foreign("TXT", OTHER)]), taken, "what does not answer is no matter");
+    let colleagues =
+        Record { comment: Some(Mark::Owner("other".parse().unwrap()).comment(&name())), ..foreign("A", OURS) };
+    assert_eq!(adopt(&[colleagues]), taken);
+    let kept = Record { meta: alfred_providers::cloudflare::RecordMeta { read_only: true }, ..foreign("A", OTHER) };
+    for (there, why) in [
+        (vec![ours("a")], "environment"),
+        (vec![kept], "product"),
+        (vec![foreign("AAAA", OTHER)], "AAAA"),
+        (vec![foreign("NS", OTHER)], "NS"),
+        (vec![foreign("A", OTHER), foreign("A", OURS)], "several"),
+    ] {
+        let plan = adopt(&there);
+        assert!(matches!(&plan, Plan::Foreign(words) if words.contains(why)), "{why}: {plan:?}");
+    }
+}
+
+#[test]
+fn another_type_is_one_put_and_tags_of_people_stay() {
+    let alias = DesiredRecord { target: Target::Alias("www.example.com".parse().unwrap()), ..desired() };
+    let tagged = Record { tags: vec!["team:a".to_owned()], ..ours("a") };
+    let plan = super::write(&alias, false, true, &[tagged]);
+    let tags = vec!["team:a".to_owned(), mark_tag()];
+    assert_eq!(plan, operations(vec![Operation::Put(id("a"), alias, tags)]));
+    let plan = super::write(&desired(), false, true, &[]);
+    assert_eq!(plan, operations(vec![Operation::Post(desired(), vec![mark_tag()])]));
+}
+
+fn mark_tag() -> String {
+    "alfred-environment:00000000-0000-0000-0000-000000000007".to_owned()
 }
