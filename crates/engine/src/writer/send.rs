@@ -109,7 +109,11 @@ impl Zone {
                 groups.push(Group::new(units));
             }
             let taken = self.send_one(batch, &mut groups).await;
-            if taken && clears_itself && is_whole && let Some(other) = groups.last_mut() {
+            if taken
+                && clears_itself
+                && is_whole
+                && let Some(other) = groups.last_mut()
+            {
                 other.guilty = true;
             }
         }

@@ -44,10 +44,10 @@ impl Place {
         options.cloudflare.zones =
             vec![ZoneOptions { record_quota, ..ZoneOptions::new(DEMO_ZONE_ID, DEMO_ZONE, plan) }];
         let stranger = local_cloudflare::TokenOptions::new("57a57a57a57a57a57a57a57a57a57a57", STRANGERS_TOKEN);
-        options.cloudflare.tokens.push(local_cloudflare::TokenOptions {
-            owner: local_cloudflare::TokenOwner::Account,
-            ..stranger
-        });
+        options
+            .cloudflare
+            .tokens
+            .push(local_cloudflare::TokenOptions { owner: local_cloudflare::TokenOwner::Account, ..stranger });
         let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new());
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(StdRng::seed_from_u64(seed)));
         let cloud = LocalCloud::new(options, Arc::clone(&clock), random);

@@ -309,10 +309,8 @@ async fn a_page_that_may_be_too_large_is_asked_for_once_more_and_smaller() {
 async fn each_record_is_shown_once_however_the_pages_shift() {
     let script = Script::new([page(&["a", "b"], 4), page(&["b", "c"], 4), page(&["d"], 4)]);
     let mut seen = Vec::new();
-    let count = client(&script)
-        .each_record(&RecordFilter::all(), 2, |record| seen.push(record.id.to_string()))
-        .await
-        .unwrap();
+    let count =
+        client(&script).each_record(&RecordFilter::all(), 2, |record| seen.push(record.id.to_string())).await.unwrap();
     assert_eq!((count, seen), (3, ["a", "b", "c"].map(str::to_owned).to_vec()));
     let script = Script::new([page(&["a"], 3), page(&[], 3)]);
     assert!(client(&script).each_record(&RecordFilter::all(), 1, |_| {}).await.is_err(), "a list that ends early");

@@ -82,7 +82,8 @@ async fn the_size_of_a_batch_is_learnt_from_the_first_refusal_where_the_plan_can
     use alfred_local_cloud::faults::{Fault, Rule};
     for (plan, create, update) in [(Plan::Free, 7, 6), (Plan::Pro, 2, 2)] {
         let place = Place::new(3, plan, Some(20_000));
-        let body = r#"{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}]}"#;
+        let body =
+            r#"{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}]}"#;
         let fault = Fault::Status { status: 403, retry_after: None, body: Some(body.to_owned()), after: false };
         place.cloud.faults().add(Rule { route: Some("cloudflare.zones.get".to_owned()), ..Rule::new(fault) });
         let writer = place.writer();
@@ -98,12 +99,8 @@ async fn the_size_of_a_batch_is_learnt_from_the_first_refusal_where_the_plan_can
 
 /// The zone's own rules find what is wrong with a record; nothing that we know would.
 fn bad(number: u32) -> Change {
-    let desired = DesiredRecord {
-        name: name(number),
-        target: Target::Address(address(number, 1)),
-        ttl: 59,
-        mark: mark(number),
-    };
+    let desired =
+        DesiredRecord { name: name(number), target: Target::Address(address(number, 1)), ttl: 59, mark: mark(number) };
     Change::Write { desired, look: Look::Nowhere, adopt: false }
 }
 
@@ -221,11 +218,8 @@ async fn changes_of_one_name_are_made_in_order_and_a_replacement_in_one_batch() 
     let there = ours(&place);
     assert_eq!((there.len(), there[0].content.as_str()), (1, "10.9.0.1"));
     // Written, changed, withdrawn, written: the last wish is what stays.
-    let outcomes = submit(
-        &writer,
-        [write(2, 1, Look::Ours), write(2, 2, Look::Ours), withdraw(2), write(2, 3, Look::Ours)],
-    )
-    .await;
+    let outcomes =
+        submit(&writer, [write(2, 1, Look::Ours), write(2, 2, Look::Ours), withdraw(2), write(2, 3, Look::Ours)]).await;
     all_done(&outcomes);
     let there: Vec<String> =
         ours(&place).into_iter().filter(|record| record.name == name(2).as_str()).map(|it| it.content).collect();

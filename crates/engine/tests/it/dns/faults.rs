@@ -52,9 +52,9 @@ async fn prepare(place: &Place) -> BTreeSet<(String, String)> {
 
 /// Records that are not ours, and when they last changed.
 fn foreigners(place: &Place) -> BTreeSet<(String, String)> {
-    let foreign = view::records(&place.cloud).into_iter().filter(|record| {
-        record.comment.as_deref().is_none_or(|comment| !comment.starts_with("alfred:"))
-    });
+    let foreign = view::records(&place.cloud)
+        .into_iter()
+        .filter(|record| record.comment.as_deref().is_none_or(|comment| !comment.starts_with("alfred:")));
     foreign.map(|record| (record.name, record.modified_on)).collect()
 }
 
@@ -126,10 +126,8 @@ async fn one(route: &'static str, name_of_fault: &str, fault: Fault, nth: u64, c
     // A request that was carried out late may still be on its way.
     tokio::time::sleep(Duration::from_mins(3)).await;
     let fired = place.cloud.faults().rules().iter().any(|rule| rule.fired > 0);
-    let expected: BTreeMap<String, Vec<String>> = CHANGED
-        .chain(NEW)
-        .map(|number| (name(number).to_string(), vec![address(number, 2).to_string()]))
-        .collect();
+    let expected: BTreeMap<String, Vec<String>> =
+        CHANGED.chain(NEW).map(|number| (name(number).to_string(), vec![address(number, 2).to_string()])).collect();
     assert_eq!(ours(&place), expected, "{what}");
     assert_eq!(foreigners(&place), foreign, "{what}: promise 3");
     let calls = place.calls(&mut made);

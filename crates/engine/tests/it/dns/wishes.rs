@@ -68,7 +68,8 @@ impl Draw {
             let copied = mark(number).comment(&name(number + 1));
             let mut altered = mark(number).comment(&name(number));
             altered.pop();
-            let comment = [None, Some("a person's".to_owned()), Some(copied), Some(altered)][self.below(4) as usize].clone();
+            let comment =
+                [None, Some("a person's".to_owned()), Some(copied), Some(altered)][self.below(4) as usize].clone();
             let (kind, content) =
                 [("A", "198.51.100.7"), ("CNAME", "example.com"), ("AAAA", "2001:db8::1"), ("TXT", "\"hello\"")]
                     [self.below(4) as usize];
@@ -77,7 +78,8 @@ impl Draw {
             if kind == "CNAME" && is_taken {
                 continue;
             }
-            posts.push(json!({"type": kind, "name": name.as_str(), "content": content, "ttl": 300, "comment": comment}));
+            posts
+                .push(json!({"type": kind, "name": name.as_str(), "content": content, "ttl": 300, "comment": comment}));
         }
         if !posts.is_empty() {
             view::stranger(&place.cloud, "POST", "/batch", json!({ "posts": posts })).await;
