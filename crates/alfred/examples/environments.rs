@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use alfred_engine::{CreateEnvironments, Engine, Parts, Settings};
+use alfred_engine::{CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
 use alfred_local_cloud::cloudflare::{DEMO_TOKEN, DEMO_ZONE, DEMO_ZONE_ID, Plan, ZoneOptions};
 use alfred_local_cloud::{Listen, LocalCloud, Options, contabo as local_contabo};
 use alfred_model::environment::{OnFailure, Setup, Status};
@@ -220,7 +220,10 @@ async fn engine(
         },
         Settings {
             policy: Policy::local(),
-            zone: DEMO_ZONE.parse()?,
+            zones: vec![ZoneSettings {
+                name: DEMO_ZONE.parse()?,
+                id: ZoneId::parse(DEMO_ZONE_ID).ok_or("a bad zone id")?,
+            }],
             installation,
             worker: "bench".to_owned(),
             readiness_port: local.readiness_port,

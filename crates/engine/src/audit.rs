@@ -57,7 +57,7 @@ impl Engine {
             open_intents: &open_intents,
             records: &records,
             instances: &instances,
-            zone: &self.settings.zone,
+            zone: &self.settings.zones[0].name,
             installation: self.settings.installation,
             now,
             grace: self.settings.policy.order_grace,
@@ -75,9 +75,13 @@ impl Engine {
     }
 
     async fn zone_records(&self) -> Result<Vec<SeenRecord>, ProviderError> {
-        let records = self.cloudflare.for_audit().records(&RecordFilter::all(), PER_PAGE_MAX).await?;
+        let all = self.zones.iter().map(|zone| async {
+            let records = zone.cloudflare.for_audit().records(&RecordFilter::all(), PER_PAGE_MAX).await?;
+            zone.writer.seen_whole_zone(records.iter().map(|record| record.name.as_str()));
+            Ok::<_, ProviderError>(records)
+        });
+        let records = futures::future::try_join_all(all).await?.into_iter().flatten();
         Ok(records
-            .into_iter()
             .map(|record| SeenRecord {
                 id: record.id,
                 name: record.name,

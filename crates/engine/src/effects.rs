@@ -159,7 +159,8 @@ impl Engine {
             false => Look::Everywhere,
         };
         let change = Change::Write { desired, look, adopt: false };
-        let written = self.writer.submit_while(change, self.while_leased(claimed_at)).await?;
+        let zone = self.zones.of(&environment.domain)?;
+        let written = zone.writer.submit_while(change, self.while_leased(claimed_at)).await?;
         written.ok_or_else(|| Failure::unknown("the DNS writer named no record"))
     }
 
@@ -187,7 +188,8 @@ impl Engine {
             address: environment.address,
             look: Look::Ours,
         };
-        self.writer.submit_while(change, self.while_leased(claimed_at)).await.map(|_| ())
+        let zone = self.zones.of(&environment.domain)?;
+        zone.writer.submit_while(change, self.while_leased(claimed_at)).await.map(|_| ())
     }
 
     pub(crate) async fn ask_servers(&self, environment: &Environment) -> Report {

@@ -21,13 +21,13 @@ mod request;
 mod run;
 mod vms;
 mod writer;
+mod zones;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alfred_model::id::InstallationId;
-use alfred_model::name::DomainName;
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock, Random};
 use alfred_providers::authority::Authority;
@@ -40,18 +40,20 @@ use tokio::sync::{Mutex, Notify, watch};
 use intents::CallHomeTokens;
 use leases::Leases;
 use reader::InstanceReader;
+use zones::Zones;
 
 pub use audit::{AuditError, AuditReport};
 pub use budget::shared_budget;
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};
+pub use zones::{NoRoom, ZoneSettings};
 
 /// Everything outside that the engine works with.
 pub struct Parts {
     /// The records.
     pub store: Arc<dyn Store>,
-    /// The DNS provider.
+    /// The DNS provider, by the token that may edit all zones; which zone it speaks about does not matter.
     pub cloudflare: Arc<Cloudflare>,
     /// The VM provider.
     pub contabo: Arc<Contabo>,
@@ -70,8 +72,8 @@ pub struct Parts {
 pub struct Settings {
     /// Times and limits of the decisions.
     pub policy: Policy,
-    /// The zone in which environments are named.
-    pub zone: DomainName,
+    /// The zones in which environments are named; at least one.
+    pub zones: Vec<ZoneSettings>,
     /// Whose marks are ours.
     pub installation: InstallationId,
     /// The name of this process among the replicas; a new one each time it starts.
@@ -95,14 +97,13 @@ pub struct Settings {
 /// The engine: shared by the reconcilers and by whoever takes users' requests.
 pub struct Engine {
     store: Arc<dyn Store>,
-    cloudflare: Arc<Cloudflare>,
     contabo: Arc<Contabo>,
     authority: Arc<dyn Authority>,
     reach: Arc<dyn Reach>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     settings: Settings,
-    writer: RecordWriter,
+    zones: Zones,
     reader: InstanceReader,
     call_home_tokens: CallHomeTokens,
     due: Notify,

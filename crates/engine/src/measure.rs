@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use alfred_model::environment::Environment;
+use alfred_model::name::DomainName;
 use alfred_model::vm::Vm;
+use alfred_model::zones::Room;
 use jiff::Timestamp;
 
 /// An environment moved from one row to the next.
@@ -46,6 +48,17 @@ pub(crate) fn vm(before: &Vm, after: &Vm) {
 pub(crate) fn batch(changes: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a batch has at most some thousand changes")]
     metrics::histogram!("alfred_dns_batch_changes").record(changes as f64);
+}
+
+/// How full a zone is.
+pub(crate) fn zone(name: &DomainName, room: &Room) {
+    #[expect(clippy::cast_precision_loss, reason = "a zone has at most some million records")]
+    let gauge =
+        |metric: &'static str, value: u64| metrics::gauge!(metric, "zone" => name.to_string()).set(value as f64);
+    gauge("alfred_zone_records", room.used);
+    if let Some(quota) = room.quota {
+        gauge("alfred_zone_record_quota", quota);
+    }
 }
 
 fn seconds(from: Timestamp, until: Timestamp) -> f64 {

@@ -4,12 +4,12 @@ use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wis
 use alfred_model::event::Event;
 use alfred_model::id::EnvironmentId;
 use alfred_model::lifecycle::{self, RetryRefused, Situation};
-use alfred_model::name::{BadDomain, Slug};
+use alfred_model::name::{BadDomain, DomainName, Slug};
 use alfred_model::user::UserName;
 use alfred_store::{Changes, IdempotencyKey, IntentQuery, Lease, NewEnvironments, StoreError};
 use jiff::Timestamp;
 
-use crate::Engine;
+use crate::{Engine, NoRoom};
 
 /// At most so many environments in one request.
 pub const COUNT_MAX: u32 = 1000;
@@ -63,6 +63,9 @@ pub enum RequestError {
     /// Slug and zone make no DNS name.
     #[error(transparent)]
     Domain(#[from] BadDomain),
+    /// No zone has room.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// There is none of this name.
     #[error("there is no environment `{0}`")]
     NotFound(String),
@@ -100,19 +103,19 @@ impl Engine {
     }
 
     async fn try_create(&self, request: &CreateEnvironments, numbered: bool) -> Result<Vec<Environment>, RequestError> {
+        let count = usize::try_from(request.count).unwrap_or(usize::MAX);
+        let mut places = match self.find_room(count).await? {
+            Ok(places) => places,
+            Err(no_room) => return self.answered_before(request, no_room).await,
+        };
         let now = self.clock.now();
         let mut slugs = std::collections::HashSet::new();
         let mut new = NewEnvironments {
             environments: Vec::new(),
             events: Vec::new(),
-            idempotency: request.idempotency.clone().map(|(key, request_hash)| IdempotencyKey {
-                user: request.actor.clone(),
-                key,
-                request_hash,
-                at: now,
-            }),
+            idempotency: idempotency_key(request, now),
         };
-        for _ in 0..request.count {
+        for number in 0..count {
             let slug = if let Some(slug) = &request.slug {
                 slug.clone()
             } else {
@@ -121,24 +124,39 @@ impl Engine {
                 alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
             };
             slugs.insert(slug.clone());
-            let environment = self.new_environment(request, slug, now)?;
+            let environment = self.new_environment(request, places.zone(number).environment(&slug)?, slug, now);
             new.events.push(lifecycle::event(&environment, now, request.actor.as_str(), "asked for"));
             new.environments.push(environment);
         }
         let environments = self.store.create_environments(new).await?;
+        places.take();
         self.poke();
         Ok(environments)
+    }
+
+    /// A request that was carried out before is answered as it was then, however full the zones are now.
+    async fn answered_before(
+        &self,
+        request: &CreateEnvironments,
+        no_room: NoRoom,
+    ) -> Result<Vec<Environment>, RequestError> {
+        let before = match idempotency_key(request, self.clock.now()) {
+            Some(key) => self.store.created_before(&key).await?,
+            None => None,
+        };
+        before.ok_or(RequestError::NoRoom(no_room))
     }
 
     fn new_environment(
         &self,
         request: &CreateEnvironments,
+        domain: DomainName,
         slug: Slug,
         now: Timestamp,
-    ) -> Result<Environment, RequestError> {
-        Ok(Environment {
+    ) -> Environment {
+        Environment {
             id: EnvironmentId::generate(now, &*self.random),
-            domain: self.settings.zone.environment(&slug)?,
+            domain,
             slug,
             status: Status::Provisioning,
             step: Step::AssignVm,
@@ -158,7 +176,7 @@ impl Engine {
             created_at: now,
             updated_at: now,
             version: 0,
-        })
+        }
     }
 
     /// Takes the wish to delete an environment. The wish is never refused and never lost; asking twice is the same as
@@ -214,4 +232,9 @@ impl Engine {
     pub async fn history(&self, id: EnvironmentId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.store.events(Some(id), after, limit).await
     }
+}
+
+fn idempotency_key(request: &CreateEnvironments, now: Timestamp) -> Option<IdempotencyKey> {
+    let (key, request_hash) = request.idempotency.clone()?;
+    Some(IdempotencyKey { user: request.actor.clone(), key, request_hash, at: now })
 }

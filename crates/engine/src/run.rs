@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::intents::CallHomeTokens;
 use crate::leases::Leases;
 use crate::reader::InstanceReader;
-use crate::writer::{Ours, RecordWriter};
+use crate::zones::Zones;
 use crate::{Engine, Parts, Settings};
 
 /// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
@@ -28,20 +28,18 @@ impl Engine {
     /// Puts the engine together; nothing runs before [`Engine::run`].
     pub fn new(parts: Parts, settings: Settings) -> Arc<Self> {
         let Parts { store, cloudflare, contabo, authority, reach, clock, random } = parts;
-        let ours = Ours::Installation(settings.installation);
-        let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, None, Arc::clone(&clock));
+        let zones = Zones::new(&cloudflare, &settings.zones, settings.installation, &clock);
         let leases = Leases::new(Arc::clone(&clock), settings.lease);
         let reader = InstanceReader::new(Arc::clone(&contabo));
         Arc::new(Self {
             store,
-            cloudflare,
             contabo,
             authority,
             reach,
             clock,
             random,
             settings,
-            writer,
+            zones,
             reader,
             call_home_tokens: CallHomeTokens::default(),
             due: Notify::new(),

@@ -27,5 +27,6 @@ pub mod user;
 pub mod user_data;
 pub mod vm;
 mod word;
+pub mod zones;
 
 pub use word::UnknownWord;

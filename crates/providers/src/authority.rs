@@ -5,6 +5,7 @@
 
 mod message;
 mod servers;
+mod several;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use message::{Question, Reply};
 use servers::{Server, ZoneServers};
+pub use several::Authorities;
 
 /// How long one query waits for its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);

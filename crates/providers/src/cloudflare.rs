@@ -102,6 +102,13 @@ impl Cloudflare {
         Self { reads_as: Priority::Audit, ..self.clone() }
     }
 
+    /// The same client, about another zone that the token may edit.
+    #[must_use]
+    pub fn for_zone(&self, zone: ZoneId) -> Self {
+        let options = CloudflareOptions { zone, ..(*self.options).clone() };
+        Self { options: Arc::new(options), ..self.clone() }
+    }
+
     /// The zone this client speaks about.
     pub fn zone_id(&self) -> &ZoneId {
         &self.options.zone

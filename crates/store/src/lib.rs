@@ -58,6 +58,10 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::SlugTaken`] names the first slug that an environment not deleted already has.
     async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError>;
 
+    /// The environments that the request with this key made, if one did; [`StoreError::KeyReused`] if it was another
+    /// request. Writes nothing.
+    async fn created_before(&self, key: &IdempotencyKey) -> Result<Option<Vec<Environment>>, StoreError>;
+
     /// One environment, also a deleted one.
     async fn environment(&self, id: EnvironmentId) -> Result<Option<Environment>, StoreError>;
 

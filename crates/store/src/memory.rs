@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, SharedValue, Store,
-    StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
+    SharedValue, Store, StoreError,
 };
 use tables::Tables;
 
@@ -55,6 +55,10 @@ impl Store for MemoryStore {
 
     async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError> {
         self.tables().create_environments(new)
+    }
+
+    async fn created_before(&self, key: &IdempotencyKey) -> Result<Option<Vec<Environment>>, StoreError> {
+        self.tables().created_before(key)
     }
 
     async fn environment(&self, id: EnvironmentId) -> Result<Option<Environment>, StoreError> {

@@ -37,8 +37,8 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IntentQuery, NewEnvironments, SharedValue, Store,
-    StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
+    SharedValue, Store, StoreError,
 };
 pub use address::mask_address;
 use connection::Connector;
@@ -153,6 +153,10 @@ impl Store for SqlStore {
 
     async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError> {
         self.writer()?.run(new).await
+    }
+
+    async fn created_before(&self, key: &IdempotencyKey) -> Result<Option<Vec<Environment>>, StoreError> {
+        self.writer()?.run(create::CreatedBefore(key.clone())).await
     }
 
     async fn environment(&self, id: EnvironmentId) -> Result<Option<Environment>, StoreError> {

@@ -142,7 +142,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
-        zone: providers.zone.clone(),
+        zones: providers.zones.clone(),
         installation,
         worker: SystemRandom.uuid().to_string(),
         readiness_port: providers.readiness_port,

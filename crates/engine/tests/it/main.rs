@@ -16,3 +16,4 @@ mod simulation;
 mod view;
 mod world;
 mod writer;
+mod zones;

@@ -36,10 +36,15 @@ async fn a_hundred_environments_share_their_calls() {
 /// A store in which every plain pair of words is taken, as in a fleet of a million.
 #[tokio::test(start_paused = true)]
 async fn names_are_found_where_every_plain_one_is_taken() {
-    let world = World::new(11);
+    let roomy = || {
+        let mut options = Options { contabo: contabo::Options::demo(), ..Options::default() };
+        options.cloudflare.zones[0].record_quota = Some(1_000);
+        World::with(11, options)
+    };
+    let world = roomy();
     let process = world.start();
     // The same draws a second time: each plain name of the first request is taken.
-    let mut again = World::new(11);
+    let mut again = roomy();
     again.store = std::sync::Arc::clone(&world.store);
     let second = again.start();
     let first = world.create(&process, 200).await;

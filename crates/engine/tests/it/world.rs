@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alfred_engine::{CreateEnvironments, Engine, Parts, Settings};
+use alfred_engine::{CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
 use alfred_local_cloud::{LocalCloud, Options, cloudflare as local_cloudflare, contabo as local_contabo};
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step};
 use alfred_model::id::{InstallationId, ZoneId};
@@ -148,6 +148,8 @@ pub(crate) struct World {
     pub(crate) installation: InstallationId,
     pub(crate) silence: Arc<Silence>,
     pub(crate) budget: Arc<Budget>,
+    /// All zones of the cloud.
+    pub(crate) zones: Vec<ZoneSettings>,
     workers: AtomicU32,
 }
 
@@ -174,11 +176,17 @@ impl World {
         options.cloudflare.tokens.push(stranger);
         let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new());
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(StdRng::seed_from_u64(seed)));
+        let zones = options.cloudflare.zones.iter().map(|zone| ZoneSettings {
+            name: zone.name.parse().expect("a zone"),
+            id: ZoneId::parse(&zone.id).expect("a zone id"),
+        });
+        let zones = zones.collect();
         let cloud = LocalCloud::new(options, Arc::clone(&clock), Arc::clone(&random));
         let installation = InstallationId::generate(clock.now(), &*random);
         Self {
             store: Arc::new(MemoryStore::new()),
             budget: Budget::new(Arc::clone(&clock), 90),
+            zones,
             cloud,
             clock,
             random,
@@ -249,7 +257,7 @@ impl World {
             },
             Settings {
                 policy: self.policy.clone(),
-                zone: "alfredos.site".parse().expect("a zone"),
+                zones: self.zones.clone(),
                 installation: self.installation,
                 worker: format!("worker-{worker}"),
                 readiness_port: READINESS_PORT,

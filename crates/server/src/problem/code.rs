@@ -74,6 +74,9 @@ codes! {
     /// Another environment has the slug.
     SlugTaken = CONFLICT, "slug_taken", "the slug is taken",
         "choose another slug, or leave it out to get a generated one";
+    /// No zone has room for the names.
+    NoRoom = CONFLICT, "no_room", "no zone has room for that many names",
+        "delete environments, give `alfred up` another zone, or move a zone to a larger plan";
     /// The idempotency key was used for another request.
     KeyReused = CONFLICT, "key_reused", "the idempotency key belongs to another request",
         "use a new key for a new request, and the same body with the same key";

@@ -32,6 +32,7 @@ impl From<RequestError> for Problem {
         match error {
             RequestError::SlugTaken(_) => Self::new(Code::SlugTaken, words),
             RequestError::SlugForMany(_) | RequestError::Count(_) => Self::new(Code::BadCount, words),
+            RequestError::NoRoom(_) => Self::new(Code::NoRoom, words),
             RequestError::NoSlug => Self::new(Code::NoSlug, words),
             RequestError::Setup(_) => Self::new(Code::BadSetup, words),
             RequestError::Domain(_) => Self::new(Code::BadSlug, words),

@@ -10,18 +10,16 @@ use jiff::Timestamp;
 
 use super::tables::{Tables, UsedKey};
 use crate::rule::{self, StoredEnvironment, StoredVm};
-use crate::{Assignment, Changes, Claim, ClaimedEnvironment, Lease, NewEnvironments, PoolFilter, StoreError};
+use crate::{
+    Assignment, Changes, Claim, ClaimedEnvironment, IdempotencyKey, Lease, NewEnvironments, PoolFilter, StoreError,
+};
 
 impl Tables {
     pub(super) fn create_environments(&mut self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError> {
         if let Some(key) = &new.idempotency
-            && let Some(used) = self.used_keys.get(&(key.user.clone(), key.key.clone()))
+            && let Some(before) = self.created_before(key)?
         {
-            if used.request_hash != key.request_hash {
-                return Err(StoreError::KeyReused);
-            }
-            let rows = used.environments.iter().filter_map(|id| self.environments.get(id));
-            return Ok(rows.map(|held| held.row.clone()).collect());
+            return Ok(before);
         }
         let (mut slugs, mut ids) = (BTreeSet::new(), BTreeSet::new());
         for environment in &new.environments {
@@ -43,6 +41,17 @@ impl Tables {
             self.add_event(&mut event);
         }
         Ok(new.environments)
+    }
+
+    pub(super) fn created_before(&self, key: &IdempotencyKey) -> Result<Option<Vec<Environment>>, StoreError> {
+        let Some(used) = self.used_keys.get(&(key.user.clone(), key.key.clone())) else {
+            return Ok(None);
+        };
+        if used.request_hash != key.request_hash {
+            return Err(StoreError::KeyReused);
+        }
+        let rows = used.environments.iter().filter_map(|id| self.environments.get(id));
+        Ok(Some(rows.map(|held| held.row.clone()).collect()))
     }
 
     pub(super) fn wish_absent(&mut self, id: EnvironmentId, actor: &str, now: Timestamp) -> Option<Environment> {

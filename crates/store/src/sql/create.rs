@@ -83,6 +83,18 @@ impl NewEnvironments {
     }
 }
 
+/// Looks for the environments that a request made before, and adds nothing.
+pub(super) struct CreatedBefore(pub(super) IdempotencyKey);
+
+#[async_trait]
+impl Work for CreatedBefore {
+    type Answer = Option<Vec<Environment>>;
+
+    async fn run(&self, session: &mut Session) -> Result<Self::Answer, StoreError> {
+        created_before(session, &self.0).await
+    }
+}
+
 /// The environments that the same request made before.
 async fn created_before(session: &mut Session, key: &IdempotencyKey) -> Result<Option<Vec<Environment>>, StoreError> {
     let select = Statement::new("SELECT request_hash, environment_ids FROM idempotency_keys WHERE user_name = ")

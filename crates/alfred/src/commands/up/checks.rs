@@ -1,9 +1,10 @@
 //! What is asked of the platforms before anything else, so that a wrong credential is one clear line at the start and
 //! not an error in every environment. A platform that cannot be reached for the moment keeps nobody from starting.
 
+use alfred_engine::ZoneSettings;
 use alfred_model::failure::Disposition;
 use alfred_providers::ProviderError;
-use alfred_providers::cloudflare::MayEdit;
+use alfred_providers::cloudflare::{Cloudflare, MayEdit};
 use alfred_providers::contabo::InstanceFilter;
 use alfred_providers::error::ErrorKind;
 
@@ -14,8 +15,11 @@ use crate::printer::Printer;
 /// Checks token, permission, zone and login.
 pub(super) async fn run(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     token(printer, providers).await?;
-    zone(printer, providers).await?;
-    permission(printer, providers).await?;
+    for one in &providers.zones {
+        let cloudflare = providers.cloudflare.for_zone(one.id.clone());
+        zone(printer, &cloudflare, one).await?;
+        permission(printer, &cloudflare, one).await?;
+    }
     login(printer, providers).await
 }
 
@@ -32,43 +36,42 @@ async fn token(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     Err(Failure::new(words).hint("make a new one at https://dash.cloudflare.com/profile/api-tokens"))
 }
 
-async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    let result = providers.cloudflare.zone(&providers.zone_id).await;
+async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<(), Failure> {
+    let result = cloudflare.zone(&zone.id).await;
     if let Err(error) = &result
         && error.kind == ErrorKind::Permission
     {
         // Reading the zone itself takes a permission that editing its records does not.
-        printer.warning(format_args!(
-            "the name of the zone `{}` cannot be checked: the token lacks `Zone Read`",
-            providers.zone_id
-        ));
+        printer
+            .warning(format_args!("the name of the zone `{}` cannot be checked: the token lacks `Zone Read`", zone.id));
         return Ok(());
     }
-    let Some(zone) = answer(printer, "`CLOUDFLARE_ZONE_ID`", result, |_| {
+    let Some(found) = answer(printer, "`CLOUDFLARE_ZONE_ID`", result, |_| {
         Some("check `CLOUDFLARE_ZONE_ID` on the zone's overview page at https://dash.cloudflare.com")
     })?
     else {
         return Ok(());
     };
-    if zone.name.eq_ignore_ascii_case(providers.zone.as_str()) {
-        printer.detail(format_args!("cloudflare: the zone is `{}`", zone.name));
+    if found.name.eq_ignore_ascii_case(zone.name.as_str()) {
+        printer.detail(format_args!("cloudflare: the zone is `{}`", found.name));
         return Ok(());
     }
-    let words =
-        format!("`CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`", zone.name, providers.zone);
+    let words = format!(
+        "the id `{}` of `CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`",
+        zone.id, found.name, zone.name
+    );
     Err(Failure::new(words).hint("correct one of them"))
 }
 
-async fn permission(printer: Printer, providers: &Providers) -> Result<(), Failure> {
+async fn permission(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<(), Failure> {
     let hint = "give it `DNS Write` on the zone at https://dash.cloudflare.com/profile/api-tokens";
-    match answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.may_edit().await, token_hint)? {
+    match answer(printer, "`CLOUDFLARE_API_TOKEN`", cloudflare.may_edit().await, token_hint)? {
         Some(MayEdit::No(words)) => {
-            let words =
-                format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", providers.zone);
+            let words = format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", zone.name);
             Err(Failure::new(words).hint(hint))
         }
         Some(MayEdit::Yes) => {
-            printer.detail("cloudflare: the token may edit the zone");
+            printer.detail(format_args!("cloudflare: the token may edit the zone `{}`", zone.name));
             Ok(())
         }
         None => Ok(()),

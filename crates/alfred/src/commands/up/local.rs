@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alfred_engine::ZoneSettings;
 use alfred_local_cloud::cloudflare::{DEMO_TOKEN, DEMO_ZONE, DEMO_ZONE_ID};
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use alfred_model::id::ZoneId;
@@ -66,8 +67,10 @@ pub(in crate::commands) fn providers(
         counts,
         authority: Arc::new(DnsAuthority::new(Source::Fixed(vec![running.dns_address]), Arc::new(SystemRandom))),
         reach: Arc::new(MappedReach { timeout: REACH_TIMEOUT, route: move |address| machines.dial(address) }),
-        zone: DEMO_ZONE.parse().map_err(|error| Failure::because("the local cloud's zone", &error))?,
-        zone_id: zone_id()?,
+        zones: vec![ZoneSettings {
+            name: DEMO_ZONE.parse().map_err(|error| Failure::because("the local cloud's zone", &error))?,
+            id: zone_id()?,
+        }],
         policy: Policy::local(),
         readiness_port: delays.readiness_port,
         call_home_base: call_home(listener),

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use alfred_engine::ZoneSettings;
 use alfred_model::id::ZoneId;
 use alfred_model::name::DomainName;
 use alfred_model::policy::Policy;
 use alfred_providers::BaseUrl;
-use alfred_providers::authority::{Authority, DnsAuthority, Source};
+use alfred_providers::authority::{Authorities, Authority, DnsAuthority, Source};
 use alfred_providers::budget::Budget;
 use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions};
 use alfred_providers::contabo::{Contabo, ContaboOptions, DEFAULT_PAGE_SIZE};
@@ -40,8 +41,7 @@ pub(in crate::commands) struct Providers {
     pub(in crate::commands) counts: CallCounts,
     pub(in crate::commands) authority: Arc<dyn Authority>,
     pub(in crate::commands) reach: Arc<dyn Reach>,
-    pub(super) zone: DomainName,
-    pub(super) zone_id: ZoneId,
+    pub(super) zones: Vec<ZoneSettings>,
     pub(super) policy: Policy,
     pub(in crate::commands) readiness_port: u16,
     pub(super) call_home_base: Option<String>,
@@ -52,13 +52,8 @@ impl Providers {
     pub(super) fn from_config(config: &Config, store: &Arc<SqlStore>) -> Result<Self, Failure> {
         check_needed(config)?;
         let transport = transport()?;
-        let zone: DomainName = needed(config, Key::Domain, "a zone's name, such as `example.com`")?;
-        let zone_id = config.text(Key::CloudflareZoneId).and_then(ZoneId::parse);
-        let zone_id = zone_id.ok_or_else(|| config.wrong(Key::CloudflareZoneId, "a zone's id"))?;
-        let source = match config.parse(Key::DnsServer, "an address with a port, such as `127.0.0.1:53`")? {
-            Some(address) => Source::Fixed(vec![address]),
-            None => Source::Zone(zone.clone()),
-        };
+        let zones = zones(config)?;
+        let authority = authority(config, &zones)?;
         let cloudflare_base = base(config, Key::CloudflareApiBase)?;
         let contabo_base = base(config, Key::ContaboApiBase)?;
         // A stand-in on this machine needs no patience, and is paid by nobody.
@@ -70,7 +65,7 @@ impl Providers {
         let cloudflare = CloudflareOptions {
             base: cloudflare_base,
             token: ApiToken::new(secret(config, Key::CloudflareApiToken)),
-            zone: zone_id.clone(),
+            zone: zones[0].id.clone(),
             account: config.text(Key::CloudflareAccountId).map(str::to_owned),
         };
         let contabo = ContaboOptions {
@@ -88,15 +83,58 @@ impl Providers {
             cloudflare,
             contabo,
             counts,
-            authority: Arc::new(DnsAuthority::new(source, Arc::new(SystemRandom))),
+            authority,
             reach: Arc::new(TcpReach::default()),
-            zone,
-            zone_id,
+            zones,
             policy,
             readiness_port: needed(config, Key::ReadinessPort, "a port")?,
             call_home_base: call_home(config)?,
         })
     }
+}
+
+/// The zones, from two lists of the same length: their names and their ids.
+pub(in crate::commands) fn zones(config: &Config) -> Result<Vec<ZoneSettings>, Failure> {
+    let split = |key: Key| -> Vec<&str> {
+        config.text(key).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+    };
+    let (names, ids) = (split(Key::Domain), split(Key::CloudflareZoneId));
+    if names.len() != ids.len() {
+        let words = format!(
+            "`{}` names {} zones and `{}` has {} ids",
+            Key::Domain.variable(),
+            names.len(),
+            Key::CloudflareZoneId.variable(),
+            ids.len()
+        );
+        return Err(Failure::usage(words).hint("give one id for each zone, in the same order, separated by commas"));
+    }
+    let mut zones: Vec<ZoneSettings> = Vec::with_capacity(names.len());
+    for (name, id) in names.into_iter().zip(ids) {
+        let wrong_name = |_| config.wrong(Key::Domain, "a zone's name, such as `example.com`, or several with commas");
+        let name: DomainName = name.parse().map_err(wrong_name)?;
+        let id = ZoneId::parse(id).ok_or_else(|| config.wrong(Key::CloudflareZoneId, "a zone's id"))?;
+        if zones.iter().any(|zone| zone.name == name || zone.id == id) {
+            return Err(Failure::usage(format!("the zone `{name}` is configured twice")));
+        }
+        zones.push(ZoneSettings { name, id });
+    }
+    if zones.is_empty() {
+        return Err(config.wrong(Key::Domain, "a zone's name, such as `example.com`"));
+    }
+    Ok(zones)
+}
+
+fn authority(config: &Config, zones: &[ZoneSettings]) -> Result<Arc<dyn Authority>, Failure> {
+    let random = || Arc::new(SystemRandom);
+    if let Some(address) = config.parse(Key::DnsServer, "an address with a port, such as `127.0.0.1:53`")? {
+        return Ok(Arc::new(DnsAuthority::new(Source::Fixed(vec![address]), random())));
+    }
+    let each = zones.iter().map(|zone| {
+        let authority: Arc<dyn Authority> = Arc::new(DnsAuthority::new(Source::Zone(zone.name.clone()), random()));
+        (zone.name.clone(), authority)
+    });
+    Ok(Arc::new(Authorities::new(each)))
 }
 
 /// Both clients, over one transport, and the count of their calls.

@@ -62,6 +62,8 @@ pub(crate) async fn a_request_is_repeated_by_its_key(store: Arc<dyn Store>) {
     };
     store.create_environments(request.clone()).await.unwrap();
     store.wish_absent(id(1), "anna", at(5)).await.unwrap();
+    let before = store.created_before(&key("anna", "key", "hash")).await.unwrap();
+    assert_eq!(before, Some(vec![stored(&*store, 2).await, stored(&*store, 1).await]));
     let repeated = NewEnvironments { environments: vec![environment(7), environment(8)], ..request };
     let answered = store.create_environments(repeated).await.unwrap();
     assert_eq!(answered, [stored(&*store, 2).await, stored(&*store, 1).await], "as they are now, in their order");
@@ -74,6 +76,11 @@ pub(crate) async fn a_key_belongs_to_a_user_and_a_request(store: Arc<dyn Store>)
     store.create_environments(request(1, key("anna", "key", "hash"))).await.unwrap();
     let other_request = store.create_environments(request(2, key("anna", "key", "other"))).await;
     assert!(matches!(other_request, Err(StoreError::KeyReused)));
+    assert!(matches!(store.created_before(&key("anna", "key", "other")).await, Err(StoreError::KeyReused)));
+    for unused in [key("berta", "key", "hash"), key("anna", "other", "hash")] {
+        assert_eq!(store.created_before(&unused).await.unwrap(), None);
+        assert_eq!(store.created_before(&unused).await.unwrap(), None, "looking uses nothing up");
+    }
     let other_user = store.create_environments(request(3, key("berta", "key", "other"))).await.unwrap();
     assert_eq!(other_user, [environment(3)]);
 }

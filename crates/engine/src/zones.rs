@@ -1,0 +1,246 @@
+//! The zones in which environments are named: a client and a writer for each, and how much room each has.
+//!
+//! Room is looked at before anything is bought. The numbers are the provider's own (`usage`), which count other
+//! people's records too; between two looks our own promises are counted on top. Two replicas may promise the same last
+//! place in the same moment: then one environment is told by the zone itself that it is full.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alfred_model::environment::Status;
+use alfred_model::failure::Failure;
+use alfred_model::id::{InstallationId, ZoneId};
+use alfred_model::name::DomainName;
+use alfred_model::policy::later;
+use alfred_model::seam::Clock;
+use alfred_model::zones::{Room, spread};
+use alfred_providers::cloudflare::Cloudflare;
+use alfred_store::{EnvironmentQuery, StoreError};
+use jiff::Timestamp;
+
+use crate::writer::{Ours, RecordWriter};
+use crate::{Engine, measure};
+
+/// How long a look at a zone's usage is good for, as long as there is plenty of room.
+const GOOD_FOR: Duration = Duration::from_mins(5);
+
+/// Room beyond which nobody needs to look again: so many names, and so many times what is asked for, must be left.
+const PLENTY: u64 = 200;
+const PLENTY_TIMES: u64 = 4;
+
+/// A zone in which environments are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneSettings {
+    /// Its name, such as `example.com`.
+    pub name: DomainName,
+    /// Its id at the provider.
+    pub id: ZoneId,
+}
+
+pub(crate) struct Zone {
+    pub(crate) name: DomainName,
+    pub(crate) cloudflare: Arc<Cloudflare>,
+    pub(crate) writer: RecordWriter,
+    room: Mutex<Option<(Room, Timestamp)>>,
+}
+
+/// Never empty.
+pub(crate) struct Zones {
+    zones: Vec<Zone>,
+    /// One request at a time looks for room and takes it.
+    gate: tokio::sync::Mutex<()>,
+}
+
+/// No zone has room for what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoRoom {
+    /// How many names were asked for.
+    pub asked: usize,
+    /// The zones and how full they are.
+    pub zones: Vec<(DomainName, Room)>,
+}
+
+impl std::error::Error for NoRoom {}
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = if self.asked == 1 { "name" } else { "names" };
+        let which = if self.zones.len() == 1 { "the zone has" } else { "the zones have" };
+        write!(formatter, "{which} no room for {} more {names}: ", self.asked)?;
+        for (place, (name, room)) in self.zones.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            let quota = room.quota.unwrap_or_default();
+            write!(formatter, "{separator}`{name}` holds {} of {quota} records", room.used)?;
+            if room.promised > 0 {
+                write!(formatter, ", and {} more are promised", room.promised)?;
+            }
+        }
+        formatter.write_str("; nothing was created")
+    }
+}
+
+impl Zones {
+    pub(crate) fn new(
+        cloudflare: &Arc<Cloudflare>,
+        settings: &[ZoneSettings],
+        installation: InstallationId,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let zones = settings.iter().map(|zone| {
+            let cloudflare = Arc::new(cloudflare.for_zone(zone.id.clone()));
+            let ours = Ours::Installation(installation);
+            let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, None, Arc::clone(clock));
+            Zone { name: zone.name.clone(), cloudflare, writer, room: Mutex::default() }
+        });
+        Self { zones: zones.collect(), gate: tokio::sync::Mutex::default() }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter()
+    }
+
+    /// The zone that a name belongs to: of zones within zones, the innermost.
+    pub(crate) fn of(&self, name: &DomainName) -> Result<&Zone, Failure> {
+        let holds = |zone: &&Zone| name.is_below(&zone.name);
+        let zone = self.zones.iter().filter(holds).max_by_key(|zone| zone.name.as_str().len());
+        // It waits: whoever configured the zone may have left it out by mistake.
+        zone.ok_or_else(|| {
+            Failure::wait(format!("no configured zone holds `{name}`: name its zone in `ALFRED_DOMAIN` again"), None)
+        })
+    }
+}
+
+impl Zone {
+    fn room(&self, now: Timestamp) -> Option<Room> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        room.take_if(|(_, seen)| later(*seen, GOOD_FOR) <= now || *seen > now);
+        room.map(|(room, _)| room)
+    }
+
+    fn set_room(&self, room: Room, now: Timestamp) {
+        measure::zone(&self.name, &room);
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some((room, now));
+    }
+}
+
+/// A place for each of the names that were asked for, kept until it is dropped.
+pub(crate) struct Places<'a> {
+    zones: Vec<&'a Zone>,
+    taken: bool,
+    _gate: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Places<'_> {
+    /// The zone of the name with this number.
+    pub(crate) fn zone(&self, number: usize) -> &DomainName {
+        &self.zones[number % self.zones.len()].name
+    }
+
+    /// The names are written down; they count as promised from now on.
+    pub(crate) fn take(&mut self) {
+        self.taken = true;
+    }
+}
+
+impl Drop for Places<'_> {
+    fn drop(&mut self) {
+        if !self.taken {
+            return;
+        }
+        for zone in &self.zones {
+            if let Some((room, _)) = &mut *zone.room.lock().unwrap_or_else(PoisonError::into_inner) {
+                room.promised += 1;
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Finds a zone with room for each of `count` names, at least one. Where there is not room for all, the provider is
+    /// asked before anybody is told so.
+    pub(crate) async fn find_room(&self, count: usize) -> Result<Result<Places<'_>, NoRoom>, StoreError> {
+        let gate = self.zones.gate.lock().await;
+        let now = self.clock.now();
+        let known: Option<Vec<Room>> = self.zones.iter().map(|zone| zone.room(now)).collect();
+        let asked = u64::try_from(count).unwrap_or(u64::MAX);
+        let plenty = PLENTY.saturating_add(asked.saturating_mul(PLENTY_TIMES));
+        let has_plenty = |room: &Room| room.free().is_none_or(|free| free >= plenty);
+        let rooms = match known.filter(|rooms| rooms.iter().any(has_plenty)) {
+            Some(rooms) => rooms,
+            None => self.look_for_room().await?,
+        };
+        Ok(match spread(&rooms, count) {
+            Some(places) => {
+                let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
+                Ok(Places { zones, taken: false, _gate: gate })
+            }
+            None => {
+                let names = self.zones.iter().map(|zone| zone.name.clone());
+                Err(NoRoom { asked: count, zones: names.zip(rooms).collect() })
+            }
+        })
+    }
+
+    async fn look_for_room(&self) -> Result<Vec<Room>, StoreError> {
+        let usages = futures::future::join_all(self.zones.iter().map(|zone| zone.cloudflare.usage())).await;
+        // The store is read afterwards: a record that was written meanwhile counts twice rather than not at all.
+        let promised = self.promised().await?;
+        let now = self.clock.now();
+        let rooms = self.zones.iter().zip(usages).map(|(zone, usage)| {
+            let promised = promised.get(&zone.name).copied().unwrap_or_default();
+            match usage {
+                Ok(usage) => {
+                    let room = Room { quota: usage.quota, used: usage.used, promised };
+                    zone.set_room(room, now);
+                    room
+                }
+                Err(error) => {
+                    // The zone itself refuses what it has no room for.
+                    tracing::warn!(zone = %zone.name, %error, "how full the zone is cannot be read now");
+                    Room { quota: None, used: 0, promised }
+                }
+            }
+        });
+        Ok(rooms.collect())
+    }
+
+    /// How many names of each zone have no record yet and will get one.
+    async fn promised(&self) -> Result<HashMap<DomainName, u64>, StoreError> {
+        let query = EnvironmentQuery { status: Some(Status::Provisioning), ..EnvironmentQuery::default() };
+        let mut promised = HashMap::new();
+        for environment in self.store.environments(query).await? {
+            if environment.record_id.is_none()
+                && let Ok(zone) = self.zones.of(&environment.domain)
+            {
+                *promised.entry(zone.name.clone()).or_default() += 1;
+            }
+        }
+        Ok(promised)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_zones_and_the_numbers() {
+        let name = |text: &str| text.parse::<DomainName>().unwrap();
+        let full = (name("a.example.com"), Room { quota: Some(200), used: 198, promised: 2 });
+        let one = NoRoom { asked: 1, zones: vec![full.clone()] };
+        assert_eq!(
+            one.to_string(),
+            "the zone has no room for 1 more name: `a.example.com` holds 198 of 200 records, and 2 more are promised; \
+             nothing was created"
+        );
+        let more = (name("b.example.com"), Room { quota: Some(3_500), used: 3_499, promised: 0 });
+        let two = NoRoom { asked: 5, zones: vec![full, more] };
+        assert_eq!(
+            two.to_string(),
+            "the zones have no room for 5 more names: `a.example.com` holds 198 of 200 records, and 2 more are \
+             promised; `b.example.com` holds 3499 of 3500 records; nothing was created"
+        );
+    }
+}
