@@ -8,6 +8,7 @@
 //! Start reading at [`Engine::run`] in `run.rs`, then at `Engine::drive` in `environments.rs`.
 
 mod audit;
+mod budget;
 mod effects;
 mod environments;
 mod gather;
@@ -42,6 +43,7 @@ use reader::InstanceReader;
 use zones::Zones;
 
 pub use audit::{AuditError, AuditReport, AuditSchedule, RepairOutcome, RepairReport, Repaired};
+pub use budget::shared_budget;
 pub use intents::secret_hash;
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};

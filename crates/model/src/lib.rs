@@ -6,9 +6,10 @@
 //!
 //! Where to start: [`environment`] and [`vm`] are the two things that live, [`intent`] is the ledger that makes
 //! external writes safe to repeat, [`record`] says which DNS records are ours. [`lifecycle`] decides what is done next
-//! for an environment, [`pool`] for a VM that no environment has.
+//! for an environment, [`pool`] for a VM that no environment has, [`budget`] who may call the provider now.
 
 pub mod audit;
+pub mod budget;
 pub mod environment;
 pub mod event;
 pub mod failure;

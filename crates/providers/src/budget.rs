@@ -1,17 +1,28 @@
-//! How many calls a Cloudflare token may still make, and whose turn is next (promise 8).
+//! Waiting for a call: the budget of one token in this process, and the ledger behind it (promise 8).
 //!
-//! A token may make 1,200 calls in five minutes, whoever makes them; one more and every call is refused for the next
-//! five minutes (<https://developers.cloudflare.com/fundamentals/api/reference/limits/>). The budget keeps a share of
-//! that back for people at the dashboard, believes the server's own count where that is lower, and stands still while
-//! the server says so. It is kept in this process; it does not know of other processes that use the same token, other
-//! than through the server's count.
+//! The rules are in [`alfred_model::budget`]: how much of Cloudflare's limit is ours, who leaves what to whom. Here
+//! callers stand in a queue, and one task for all of them takes calls from a [`BudgetLedger`] while anybody waits: either
+//! the one in this process ([`Budget::new`]), or one that all replicas share ([`SharedLedger`]). A grant that nobody uses
+//! within its slot is given up. If the shared ledger cannot be read or written, calls wait; none is made
+//! that was not counted.
+//!
+//! What is not known here: that two tokens belong to one user, whose calls Cloudflare adds up; that a token was rolled,
+//! which begins a new ledger; and other programs that use the token. All three are seen through the server's own count
+//! alone, which is believed where it is lower, and through the share that is kept back.
+//!
+//! Cloudflare also allows an address no more than 200 calls in a second. That is counted here, in this process: several
+//! budgets, or several processes behind one address, do not know of each other.
 
+mod ledger;
 mod limits;
+mod measure;
+mod pace;
+mod pump;
 mod queue;
-mod window;
+mod shared;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use alfred_model::seam::Clock;
 use bytes::Bytes;
@@ -19,84 +30,71 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::error::retry_after;
-use queue::{Queue, Ticket};
-use window::{Window, later};
+use queue::Queue;
 
-/// Calls a token may make within [`WINDOW`].
-pub const LIMIT: u32 = 1_200;
-
-/// The span over which calls are counted.
-pub const WINDOW: Duration = Duration::from_mins(5);
-
-/// How much of the limit a budget uses unless told otherwise, in percent.
-pub const DEFAULT_SHARE: u32 = 90;
+pub use alfred_model::budget::{Allowance, DEFAULT_SHARE, LIMIT, Priority, WINDOW};
+pub use ledger::{Answer, BudgetLedger, LedgerError};
+pub use shared::{SharedLedger, SharedText, VersionedText};
 
 /// How long to stand still after a 429 that does not say: as long as Cloudflare's block lasts.
-const BLOCK: Duration = WINDOW;
-
-/// Whose call goes first. Every tenth call goes to whoever has waited longest, so that none waits for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Priority {
-    /// A record that must go, so that its address can be used again.
-    Deletion,
-    /// A name that somebody waits for.
-    NewName,
-    /// A look at what is there.
-    Read,
-    /// A look at everything, to compare.
-    Audit,
-}
+const BLOCK: std::time::Duration = WINDOW;
 
 /// The budget of one token. Share one among all clients that use the token.
 pub struct Budget {
     clock: Arc<dyn Clock>,
+    ledger: Arc<dyn BudgetLedger>,
     state: Mutex<State>,
+    /// Somebody new waits, or the ledger has news to hand over.
+    wake: Notify,
+    /// Calls without an answer yet: the server's count may not hold them.
+    in_flight: AtomicU32,
 }
 
+#[derive(Default)]
 struct State {
-    window: Window,
     queue: Queue,
+    pace: pace::Pace,
+    /// Whether the task that serves the queue runs.
+    served: bool,
+    /// Whether it was called since it began its turn.
+    called: bool,
 }
 
 impl Budget {
-    /// A full budget that uses `share` percent of the limit, between 1 and 100.
+    /// A full budget that uses `share` percent of the limit, between 1 and 100, counted in this process alone.
     pub fn new(clock: Arc<dyn Clock>, share: u32) -> Arc<Self> {
-        let state = State { window: Window::new(share.clamp(1, 100)), queue: Queue::default() };
-        Arc::new(Self { clock, state: Mutex::new(state) })
+        let ledger = ledger::LocalLedger::new(Arc::clone(&clock), Allowance::of_share(share));
+        Self::over(clock, Arc::new(ledger))
     }
 
-    /// Waits until a call may be made and counts it. Dropping the future gives the turn to the next.
+    /// A budget that takes its calls from `ledger`.
+    pub fn over(clock: Arc<dyn Clock>, ledger: Arc<dyn BudgetLedger>) -> Arc<Self> {
+        Arc::new(Self { clock, ledger, state: Mutex::default(), wake: Notify::new(), in_flight: AtomicU32::new(0) })
+    }
+
+    /// Waits until a call may be made and counts it; the call is to be made at once. Dropping the future gives the turn
+    /// to the next.
     pub async fn acquire(self: &Arc<Self>, priority: Priority) -> Permit {
-        let mut place = self.join(priority);
+        let since = tokio::time::Instant::now();
         loop {
-            let wait = match self.turn(place.ticket) {
-                Turn::Now => {
-                    place.served = true;
-                    return Permit { budget: self.clone() };
-                }
-                Turn::NotBefore(time) => Some(self.until(time)),
-                Turn::AfterOthers => None,
-            };
-            match wait {
-                // Whoever is next sleeps; a notice (a new limit, a place given up) makes it look again.
-                Some(wait) => {
-                    let _ = tokio::time::timeout(wait, place.notify.notified()).await;
-                }
-                None => place.notify.notified().await,
+            let place = self.lock().queue.join(priority);
+            self.serve();
+            // It fails if the task that serves ended badly; another is started.
+            if let Ok(permit) = place.await {
+                measure::waited(priority, since.elapsed());
+                return permit;
             }
         }
     }
 
-    /// How many calls may be made at once, now.
+    /// How many calls may be made at once, now, as far as is known here without asking.
     pub fn remaining(&self) -> u32 {
-        let now = self.clock.now();
-        self.lock().window.remaining(now)
+        self.ledger.seen().remaining(self.ledger.allowance(), self.clock.now())
     }
 
-    /// Until when every call waits because the server said so.
+    /// Until when every call waits because the server said so, as far as is known here without asking.
     pub fn blocked_until(&self) -> Option<Timestamp> {
-        let now = self.clock.now();
-        self.lock().window.blocked_until(now)
+        self.ledger.seen().blocked_until(self.clock.now())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -107,61 +105,24 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn join(self: &Arc<Self>, priority: Priority) -> Place {
-        let (ticket, notify) = self.lock().queue.join(priority);
-        Place { budget: self.clone(), ticket, notify, served: false }
-    }
-
-    fn turn(&self, ticket: Ticket) -> Turn {
-        let now = self.clock.now();
-        let mut state = self.lock();
-        if state.queue.next() != Some(ticket) {
-            return Turn::AfterOthers;
+    /// Makes sure that somebody serves the queue, and looks at it now.
+    fn serve(self: &Arc<Self>) {
+        let serving = {
+            let mut state = self.lock();
+            state.called = true;
+            std::mem::replace(&mut state.served, true)
+        };
+        if serving {
+            self.wake.notify_one();
+        } else {
+            tokio::spawn(pump::run(Arc::clone(self)));
         }
-        match state.window.take(now) {
-            Ok(()) => {
-                state.queue.serve(ticket);
-                Turn::Now
-            }
-            Err(time) => Turn::NotBefore(time),
-        }
-    }
-
-    /// At least a millisecond, so that a clock that stands still does not make us spin.
-    fn until(&self, time: Timestamp) -> Duration {
-        Duration::try_from(time.duration_since(self.clock.now()))
-            .unwrap_or(Duration::ZERO)
-            .max(Duration::from_millis(1))
     }
 }
 
 impl std::fmt::Debug for Budget {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Budget").field("remaining", &self.remaining()).finish_non_exhaustive()
-    }
-}
-
-enum Turn {
-    Now,
-    NotBefore(Timestamp),
-    AfterOthers,
-}
-
-/// A place in the queue, given up when dropped.
-struct Place {
-    budget: Arc<Budget>,
-    ticket: Ticket,
-    notify: Arc<Notify>,
-    served: bool,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = self.budget.lock();
-        if !self.served {
-            state.queue.leave(self.ticket);
-        }
-        state.queue.wake_next();
     }
 }
 
@@ -172,29 +133,34 @@ pub struct Permit {
 }
 
 impl Permit {
+    fn new(budget: &Arc<Budget>) -> Self {
+        budget.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { budget: Arc::clone(budget) }
+    }
+
     /// Tells the budget what the server said of its limits in this answer.
     pub fn answered(self, answer: &http::Response<Bytes>) {
-        let now = self.budget.now();
+        let budget = &self.budget;
         let readings = limits::readings(answer.headers());
-        let block = (answer.status() == http::StatusCode::TOO_MANY_REQUESTS).then(|| {
+        let others_in_flight = budget.in_flight.load(Ordering::Relaxed).saturating_sub(1);
+        for reading in &readings {
+            budget.ledger.believe(reading, others_in_flight);
+        }
+        if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
             let reset =
                 readings.iter().filter(|reading| reading.remaining == 0).filter_map(|reading| reading.reset).max();
-            retry_after(answer, now).or(reset).unwrap_or(BLOCK)
-        });
-        let mut state = self.budget.lock();
-        for reading in &readings {
-            state.window.believe(reading, now);
+            let length = retry_after(answer, budget.now()).or(reset).unwrap_or(BLOCK);
+            budget.ledger.block(length);
+            // The others are told at once, whether anybody waits here or not.
+            budget.serve();
         }
-        if let Some(length) = block {
-            state.window.block(later(now, length), length);
-        }
-        state.queue.wake_next();
+        measure::standing(budget);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.lock().window.landed();
+        self.budget.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

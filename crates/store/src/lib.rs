@@ -20,6 +20,7 @@ mod changes;
 mod error;
 mod memory;
 mod rule;
+mod shared;
 mod sql;
 
 pub use changes::{
@@ -28,6 +29,7 @@ pub use changes::{
 };
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use shared::SharedValue;
 pub use sql::{CommitHook, CommitMoment, SqlOptions, SqlStore, mask_address};
 
 use alfred_model::audit::{FindingKey, Sighting};
@@ -173,4 +175,15 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the turn to make the scheduled audit, if it is due: nobody else gets one before `next`. Answers nothing to
     /// the one who has it, and to others when the next is due.
     async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// A small value that all replicas share; nothing, if nobody ever wrote it.
+    async fn shared_value(&self, name: &str) -> Result<Option<SharedValue>, StoreError>;
+
+    /// Replaces a shared value if its version is still the `expected` one, or creates it if none is expected and there
+    /// is none. Whether it did; of several callers who expect the same, one does. After a lost connection a swap that
+    /// was carried out may be answered with no: read again.
+    ///
+    /// This is for values of a few kilobytes that may be written many times a second. It belongs to no environment's
+    /// story, so [`SqlOptions::on_commit`] is not told of it.
+    async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError>;
 }

@@ -3,6 +3,7 @@
 //! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
 
 mod rows;
+mod shared;
 mod sightings;
 mod tables;
 mod work;
@@ -22,7 +23,7 @@ use jiff::Timestamp;
 
 use crate::{
     Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
-    Store, StoreError,
+    SharedValue, Store, StoreError,
 };
 use tables::Tables;
 
@@ -184,5 +185,13 @@ impl Store for MemoryStore {
 
     async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.tables().sightings.take_turn(now, next))
+    }
+
+    async fn shared_value(&self, name: &str) -> Result<Option<SharedValue>, StoreError> {
+        Ok(self.tables().shared_values.get(name).cloned())
+    }
+
+    async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError> {
+        Ok(self.tables().swap_shared_value(name, expected, text))
     }
 }

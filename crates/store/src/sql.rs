@@ -15,6 +15,7 @@ mod migration;
 mod reader;
 mod row;
 mod session;
+mod shared;
 mod sightings;
 mod signal;
 mod statement;
@@ -39,7 +40,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
-    Store, StoreError,
+    SharedValue, Store, StoreError,
 };
 pub use address::mask_address;
 use connection::Connector;
@@ -62,9 +63,8 @@ pub type CommitHook = Arc<dyn Fn(CommitMoment) + Send + Sync>;
 /// How a database is opened.
 #[derive(Clone)]
 pub struct SqlOptions {
-    /// Called on the writer's task around each commit that changes rows, with the transaction still open and again once it
-    /// is durable;
-    /// for tests that end the process there.
+    /// Called on the writer's task around each commit that changes rows (other than shared values alone), with the
+    /// transaction still open and again once it is durable; for tests that end the process there.
     pub on_commit: Option<CommitHook>,
     /// So many connections read at the same time; at least one.
     pub readers: u32,
@@ -125,6 +125,11 @@ impl SqlStore {
         if let Some(Err(error)) = async { Some(task?.await) }.await {
             tracing::error!(%error, "the store's writer did not end in order");
         }
+    }
+
+    /// Whether several processes may have this database open: PostgreSQL, and not a SQLite file.
+    pub fn is_shared(&self) -> bool {
+        self.reader.dialect() == dialect::Dialect::Postgres
     }
 
     /// How many statements the writer has sent since the store was opened.
@@ -276,5 +281,13 @@ impl Store for SqlStore {
 
     async fn take_audit_turn(&self, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.writer()?.run(sightings::Turn { now, next }).await
+    }
+
+    async fn shared_value(&self, name: &str) -> Result<Option<SharedValue>, StoreError> {
+        self.reader.shared_value(name).await
+    }
+
+    async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError> {
+        self.writer()?.swap(shared::Swap { name: name.to_owned(), expected, text: text.to_owned() }).await
     }
 }

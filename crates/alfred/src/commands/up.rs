@@ -20,7 +20,7 @@ use alfred_model::id::InstallationId;
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock as _, Random as _};
 use alfred_server::{Server, ServerParts};
-use alfred_store::Store;
+use alfred_store::{SqlStore, Store};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exi
     files::private_directory(data_dir)?;
     let _owner = owner::claim(data_dir, arguments.local)?;
     let store = store::open(&context.config).await?;
-    let result = with_store(context, &arguments, Arc::clone(&store) as Arc<dyn Store>, &stop).await;
+    let result = with_store(context, &arguments, &store, &stop).await;
     // What was handed to the store is written before the process ends.
     store.close().await;
     result
@@ -62,7 +62,7 @@ pub(super) async fn run(context: &Context, arguments: UpArguments) -> Result<Exi
 async fn with_store(
     context: &Context,
     arguments: &UpArguments,
-    store: Arc<dyn Store>,
+    store: &Arc<SqlStore>,
     stop: &Stop,
 ) -> Result<Exit, Failure> {
     // The port is taken before the local cloud starts, whose machines must know it, and before any check that takes
@@ -72,7 +72,7 @@ async fn with_store(
         let (local, providers) = local::start(context, arguments, &listener).await?;
         (Some(local), providers)
     } else {
-        let providers = Providers::from_config(&context.config)?;
+        let providers = Providers::from_config(&context.config, store)?;
         tokio::select! {
             biased;
             () = stop.gently.cancelled() => return Ok(Exit::Done),
@@ -80,7 +80,8 @@ async fn with_store(
         }
         (None, providers)
     };
-    let result = with_providers(context, store, providers, listener, cloud.as_ref(), stop).await;
+    let records = Arc::clone(store) as Arc<dyn Store>;
+    let result = with_providers(context, records, providers, listener, cloud.as_ref(), stop).await;
     if let Some(cloud) = cloud {
         cloud.stop().await;
     }

@@ -80,6 +80,8 @@ keys! {
     CloudflareZoneId, "cloudflare_zone_id", "CLOUDFLARE_ZONE_ID", Plain, None;
     /// The account's id, needed for tokens that belong to an account.
     CloudflareAccountId, "cloudflare_account_id", "CLOUDFLARE_ACCOUNT_ID", Plain, None;
+    /// How much of Cloudflare's limit of calls is used, by all replicas together, in percent.
+    ApiShare, "api_share", "ALFRED_API_SHARE", Plain, Some("90");
     /// Cloudflare's API.
     CloudflareApiBase, "cloudflare_api_base", "CLOUDFLARE_API_BASE", Plain,
         Some("https://api.cloudflare.com/client/v4");

@@ -12,6 +12,7 @@ mod faults;
 mod lifecycle;
 mod many;
 mod promises;
+mod shared_budget;
 mod simulation;
 mod view;
 mod world;

@@ -202,19 +202,29 @@ impl World {
 
     /// Starts an engine on this world's store and cloud.
     pub(crate) fn start(&self) -> Process {
-        let wire: Arc<dyn Transport> = Arc::new(Wire { cloud: self.cloud.clone() });
-        let base = |path: &str| BaseUrl::parse(&format!("http://127.0.0.1:1{path}")).expect("a base address");
-        let cloudflare = Cloudflare::new(
-            Arc::clone(&wire),
+        self.start_with(Arc::clone(&self.budget))
+    }
+
+    /// A client of the demo's zone that takes its calls from `budget`.
+    pub(crate) fn cloudflare(&self, budget: Arc<Budget>) -> Cloudflare {
+        Cloudflare::new(
+            Arc::new(Wire { cloud: self.cloud.clone() }),
             CloudflareOptions {
-                base: base("/client/v4"),
+                base: BaseUrl::parse("http://127.0.0.1:1/client/v4").expect("a base address"),
                 token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN),
                 zone: ZoneId::parse(local_cloudflare::DEMO_ZONE_ID).expect("a zone id"),
                 account: None,
             },
-            Arc::clone(&self.budget),
+            budget,
             self.counts.clone(),
-        );
+        )
+    }
+
+    /// The same with a budget of its own, as replicas have them.
+    pub(crate) fn start_with(&self, budget: Arc<Budget>) -> Process {
+        let wire: Arc<dyn Transport> = Arc::new(Wire { cloud: self.cloud.clone() });
+        let base = |path: &str| BaseUrl::parse(&format!("http://127.0.0.1:1{path}")).expect("a base address");
+        let cloudflare = self.cloudflare(budget);
         let credentials = local_contabo::Options::demo();
         let contabo = Contabo::new(
             wire,

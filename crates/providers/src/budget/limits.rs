@@ -7,22 +7,11 @@
 
 use std::time::Duration;
 
+use alfred_model::budget::Reading;
 use http::HeaderMap;
 
 /// Most items that are read of one header.
 const ITEMS_MAX: usize = 16;
-
-/// The server's own count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) name: String,
-    /// Calls left.
-    pub(super) remaining: u32,
-    /// How long until they are as many as the quota again.
-    pub(super) reset: Option<Duration>,
-    /// Calls allowed in all, where the policy says so.
-    pub(super) quota: Option<u32>,
-}
 
 pub(super) fn readings(headers: &HeaderMap) -> Vec<Reading> {
     let policies = items(headers, "ratelimit-policy");

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::rows::Rows;
 use super::sightings::Sightings;
-use crate::{EnvironmentQuery, IntentQuery, StoreError};
+use crate::{EnvironmentQuery, IntentQuery, SharedValue, StoreError};
 
 /// The environments that a request with an idempotency key made.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub(super) struct Tables {
     pub(super) users: BTreeMap<UserName, User>,
     pub(super) tokens: BTreeMap<TokenId, AccessToken>,
     pub(super) sightings: Sightings,
+    pub(super) shared_values: BTreeMap<String, SharedValue>,
 }
 
 impl Tables {

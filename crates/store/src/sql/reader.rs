@@ -29,11 +29,15 @@ impl Reader {
         Self { pool, dialect }
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
 
-    async fn rows(&self, doing: &'static str, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+    pub(super) async fn rows(&self, doing: &'static str, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
         statement.into_query(self.dialect).fetch_all(&self.pool).await.map_err(|error| store_error(doing, error))
     }
 

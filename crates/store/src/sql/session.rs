@@ -21,7 +21,7 @@ pub(super) struct Session {
     statements: Arc<AtomicU64>,
     on_commit: Option<CommitHook>,
     writes: u64,
-    /// Whether the current transaction has changed anything.
+    /// Whether the current transaction has changed anything that the hook is told of.
     changed: bool,
     events: Vec<Event>,
 }
@@ -74,12 +74,21 @@ impl Session {
 
     /// Sends a statement that changes rows and says how many it changed.
     pub(super) async fn write(&mut self, doing: &'static str, statement: Statement) -> Result<u64, StoreError> {
+        let changed = self.write_unannounced(doing, statement).await?;
+        self.changed |= changed > 0;
+        Ok(changed)
+    }
+
+    /// The same for what is no part of any story: a transaction with nothing else is not told to the hook.
+    pub(super) async fn write_unannounced(
+        &mut self,
+        doing: &'static str,
+        statement: Statement,
+    ) -> Result<u64, StoreError> {
         self.count();
         self.writes += 1;
         let done = statement.into_query(self.dialect).execute(&mut self.connection).await;
-        let changed = done.map_err(|error| store_error(doing, error))?.rows_affected();
-        self.changed |= changed > 0;
-        Ok(changed)
+        Ok(done.map_err(|error| store_error(doing, error))?.rows_affected())
     }
 
     /// Sends a statement that changes rows and answers rows.

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use super::connection::Connector;
 use super::failure::{Next, next};
 use super::session::Session;
+use super::shared::Swap;
 use crate::{Assignment, Changes, StoreError};
 use group::{Asked, Group, Pending};
 
@@ -48,6 +49,7 @@ pub(super) enum Request {
     Commit(Box<Asked<Changes, Changes>>),
     Assign(Box<Asked<Assignment, Option<(Environment, Vm)>>>),
     Other(Box<dyn Pending>),
+    Swap(Box<dyn Pending>),
 }
 
 impl Request {
@@ -55,7 +57,7 @@ impl Request {
         match self {
             Self::Commit(asked) => asked.is_abandoned(),
             Self::Assign(asked) => asked.is_abandoned(),
-            Self::Other(asked) => asked.is_abandoned(),
+            Self::Other(asked) | Self::Swap(asked) => asked.is_abandoned(),
         }
     }
 }
@@ -88,6 +90,10 @@ impl Writer {
 
     pub(super) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         self.ask(|answer| Request::Other(Box::new(Asked::new(work, answer)))).await
+    }
+
+    pub(super) async fn swap(&self, swap: Swap) -> Result<bool, StoreError> {
+        self.ask(|answer| Request::Swap(Box::new(Asked::new(swap, answer)))).await
     }
 
     async fn ask<A>(

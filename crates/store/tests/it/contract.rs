@@ -5,6 +5,7 @@ mod environments;
 mod leases;
 mod ledger;
 mod pool;
+mod shared;
 mod sightings;
 mod users;
 
@@ -98,4 +99,8 @@ on_every_store! {
         many_findings_are_noted
         one_turn_in_each_interval
         of_many_one_gets_the_turn;
+    shared:
+        a_value_is_created_once
+        a_value_is_swapped_by_whoever_read_it_last
+        of_many_swaps_none_is_lost;
 }

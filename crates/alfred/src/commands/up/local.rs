@@ -11,6 +11,7 @@ use alfred_model::id::ZoneId;
 use alfred_model::policy::Policy;
 use alfred_providers::BaseUrl;
 use alfred_providers::authority::{DnsAuthority, Source};
+use alfred_providers::budget::{Budget, DEFAULT_SHARE};
 use alfred_providers::cloudflare::CloudflareOptions;
 use alfred_providers::contabo::{ContaboOptions, DEFAULT_PAGE_SIZE};
 use alfred_providers::reach::MappedReach;
@@ -22,7 +23,7 @@ use super::providers::{Providers, clients, transport};
 use crate::cli::UpArguments;
 use crate::commands::{Context, cloud};
 use crate::error::Failure;
-use crate::system::SystemRandom;
+use crate::system::{SystemClock, SystemRandom};
 
 /// A machine on this machine answers at once or not at all.
 const REACH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -55,8 +56,10 @@ pub(in crate::commands) fn providers(
     listener: &TcpListener,
 ) -> Result<Providers, Failure> {
     let http = format!("http://{}", running.http_address);
+    // This cloud is in this process, and so is all that speaks to it.
+    let budget = Budget::new(Arc::new(SystemClock), DEFAULT_SHARE);
     let (cloudflare, contabo, counts) =
-        clients(&transport()?, cloudflare_options(&http)?, contabo_options(&http, delays)?);
+        clients(&transport()?, budget, cloudflare_options(&http)?, contabo_options(&http, delays)?);
     let machines = cloud.contabo().clone();
     Ok(Providers {
         cloudflare,

@@ -16,14 +16,12 @@ use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::{Reach, TcpReach};
 use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
 use alfred_providers::transport::{HttpOptions, HttpTransport, Transport};
+use alfred_store::{SqlStore, Store};
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, Key, Kind};
 use crate::error::Failure;
 use crate::system::{SystemClock, SystemRandom};
-
-/// So much of Cloudflare's request budget is ours, in percent; the rest is for people and their other tools.
-const BUDGET_SHARE: u32 = 90;
 
 /// What the control plane cannot do without.
 const NEEDED: [Key; 7] = [
@@ -50,8 +48,8 @@ pub(in crate::commands) struct Providers {
 }
 
 impl Providers {
-    /// Clients for what the configuration names.
-    pub(super) fn from_config(config: &Config) -> Result<Self, Failure> {
+    /// Clients for what the configuration names. Where `store` is shared, so is the budget of calls.
+    pub(super) fn from_config(config: &Config, store: &Arc<SqlStore>) -> Result<Self, Failure> {
         check_needed(config)?;
         let transport = transport()?;
         let zones = zones(config)?;
@@ -79,7 +77,8 @@ impl Providers {
             password: ApiPassword::new(secret(config, Key::ContaboApiPassword)),
             page_size: DEFAULT_PAGE_SIZE,
         };
-        let (cloudflare, contabo, counts) = clients(&transport, cloudflare, contabo);
+        let budget = budget(config, store, &cloudflare.token)?;
+        let (cloudflare, contabo, counts) = clients(&transport, budget, cloudflare, contabo);
         Ok(Self {
             cloudflare,
             contabo,
@@ -141,15 +140,33 @@ fn authority(config: &Config, zones: &[ZoneSettings]) -> Result<Arc<dyn Authorit
 /// Both clients, over one transport, and the count of their calls.
 pub(super) fn clients(
     transport: &Arc<dyn Transport>,
+    budget: Arc<Budget>,
     cloudflare: CloudflareOptions,
     contabo: ContaboOptions,
 ) -> (Arc<Cloudflare>, Arc<Contabo>, CallCounts) {
     let counts = CallCounts::new();
-    let budget = Budget::new(Arc::new(SystemClock), BUDGET_SHARE);
     let cloudflare = Cloudflare::new(Arc::clone(transport), cloudflare, budget, counts.clone());
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let contabo = Contabo::new(Arc::clone(transport), contabo, clock, random, counts.clone());
     (Arc::new(cloudflare), Arc::new(contabo), counts)
+}
+
+/// The budget of the token: with PostgreSQL the one of all replicas. A SQLite file has one process, which counts by
+/// itself.
+fn budget(config: &Config, store: &Arc<SqlStore>, token: &ApiToken) -> Result<Arc<Budget>, Failure> {
+    let share = api_share(config)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    if store.is_shared() {
+        return Ok(alfred_engine::shared_budget(Arc::clone(store) as Arc<dyn Store>, token, share, clock, random));
+    }
+    Ok(Budget::new(clock, share))
+}
+
+/// How much of the limit is ours, in percent.
+fn api_share(config: &Config) -> Result<u32, Failure> {
+    let expected = "a percentage from 1 to 100";
+    let share: u32 = needed(config, Key::ApiShare, expected)?;
+    if (1..=100).contains(&share) { Ok(share) } else { Err(config.wrong(Key::ApiShare, expected)) }
 }
 
 /// The transport over real sockets.

@@ -78,6 +78,8 @@ pub(super) struct Group {
     commits: Vec<Asked<Changes, Changes>>,
     assignments: Vec<Asked<Assignment, Option<(Environment, Vm)>>>,
     others: Vec<Box<dyn Pending>>,
+    /// Run last: other replicas wait for these rows.
+    swaps: Vec<Box<dyn Pending>>,
 }
 
 impl Group {
@@ -94,11 +96,12 @@ impl Group {
             Request::Commit(asked) => self.commits.push(*asked),
             Request::Assign(asked) => self.assignments.push(*asked),
             Request::Other(asked) => self.others.push(asked),
+            Request::Swap(asked) => self.swaps.push(asked),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.commits.len() + self.assignments.len() + self.others.len()
+        self.commits.len() + self.assignments.len() + self.others.len() + self.swaps.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -110,7 +113,13 @@ impl Group {
         let commits = self.commits.into_iter().map(|asked| Request::Commit(Box::new(asked)));
         let assignments = self.assignments.into_iter().map(|asked| Request::Assign(Box::new(asked)));
         let others = self.others.into_iter().map(Request::Other);
-        commits.chain(assignments).chain(others).map(|request| Self::new(std::iter::once(request))).collect()
+        let swaps = self.swaps.into_iter().map(Request::Swap);
+        commits
+            .chain(assignments)
+            .chain(others)
+            .chain(swaps)
+            .map(|request| Self::new(std::iter::once(request)))
+            .collect()
     }
 
     /// Runs everything within the session's transaction and keeps the outcomes.
@@ -119,7 +128,7 @@ impl Group {
         let mut committed = commit::run(session, &changes).await?;
         let assignments: Vec<&Assignment> = self.assignments.iter().map(|asked| &asked.work).collect();
         let assigned = assign::run(session, &assignments).await?;
-        for asked in &mut self.others {
+        for asked in self.others.iter_mut().chain(&mut self.swaps) {
             asked.run(session).await?;
         }
         let before = session.write_events().await?;
@@ -141,7 +150,7 @@ impl Group {
     pub(super) fn answer(self) {
         self.commits.into_iter().for_each(Asked::answer);
         self.assignments.into_iter().for_each(Asked::answer);
-        self.others.into_iter().for_each(Pending::answer);
+        self.others.into_iter().chain(self.swaps).for_each(Pending::answer);
     }
 
     /// Tells every caller that the database is gone.
@@ -157,7 +166,7 @@ impl Group {
             asked.fail(error);
         } else if let Some(asked) = self.assignments.pop() {
             asked.fail(error);
-        } else if let Some(asked) = self.others.pop() {
+        } else if let Some(asked) = self.others.pop().or_else(|| self.swaps.pop()) {
             asked.fail(error);
         }
     }

@@ -1,9 +1,10 @@
 //! Writing in groups: how many statements environments cost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alfred_model::environment::Step;
-use alfred_store::{Changes, Claim, Lease, SqlOptions, SqlStore, Store};
+use alfred_store::{Changes, Claim, CommitHook, Lease, SqlOptions, SqlStore, Store};
 use futures::future::join_all;
 
 use crate::fixture::{add_vms, assignment, claim, environment, event, intent, new, open_sqlite, postgres_address, vm};
@@ -86,4 +87,31 @@ async fn whoever_has_gone_away_is_not_served() {
     let claimed = store.claim_environments(&claim("worker", 1)).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].environment.version, 1);
+}
+
+/// Crash tests count commits: what replicas share without a story must not be among them.
+#[tokio::test]
+async fn a_swap_costs_three_statements_and_is_told_to_no_hook() {
+    let told = Arc::new(AtomicU64::new(0));
+    let hook: CommitHook = {
+        let told = Arc::clone(&told);
+        Arc::new(move |_| {
+            told.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_sqlite(&folder, SqlOptions { on_commit: Some(hook), ..SqlOptions::default() }).await;
+    for version in [None, Some(1), Some(2), Some(2)] {
+        let (swapped, cost) = statements(&store, store.swap_shared_value("one", version, "text")).await;
+        swapped.unwrap();
+        assert_eq!(cost, 3, "begin, compare and set, commit");
+    }
+    assert_eq!(store.shared_value("one").await.unwrap().map(|value| value.version), Some(3));
+    assert_eq!(told.load(Ordering::Relaxed), 0);
+    store.create_environments(new([environment(1)])).await.unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 2, "before and after a commit of rows");
+    let swap = store.swap_shared_value("one", Some(3), "text");
+    let (created, swapped) = tokio::join!(store.create_environments(new([environment(2)])), swap);
+    assert!(created.is_ok() && swapped.unwrap(), "they share a transaction");
+    assert_eq!(told.load(Ordering::Relaxed), 4);
 }

@@ -48,6 +48,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("SELECT * FROM events WHERE sequence > 5 AND environment_id = 'a' ORDER BY sequence", "events_environment"),
     ("SELECT * FROM events WHERE sequence > 5 ORDER BY sequence LIMIT 5", "INTEGER PRIMARY KEY"),
     ("SELECT * FROM access_tokens WHERE hash = 'a'", "access_tokens_hash"),
+    ("UPDATE shared_values SET value = 'a' WHERE name = 'a' AND version = 5", "sqlite_autoindex_shared_values_1"),
     (
         "UPDATE environments AS target SET step = new.column2 FROM (VALUES ('a', 'b'), ('c', 'd')) AS new \
          WHERE target.id = new.column1",
