@@ -8,10 +8,14 @@ mod batch;
 mod filter;
 mod record;
 mod token;
+mod token_source;
 mod zone;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+use alfred_model::failure::Disposition;
 use alfred_model::id::{RecordId, ZoneId};
 use bytes::Bytes;
 use http::Method;
@@ -21,16 +25,18 @@ use serde::de::DeserializeOwned;
 use crate::budget::{Budget, Priority};
 use crate::call::{BaseUrl, Call, Wire, bearer};
 use crate::counts::CallCounts;
-use crate::error::{Blame, Effect, Provider, ProviderError, describe_body};
-use crate::secret::{ApiToken, Redactor};
+use crate::error::{Blame, Effect, ErrorKind, Provider, ProviderError, describe_body};
+use crate::secret::ApiToken;
 use crate::transport::{LIST_ANSWER_LIMIT, Transport};
-use answer::{Envelope, refusal};
+use answer::{Envelope, refusal, refuses_the_token};
+use token_source::Renewal;
 
 pub use batch::{Batch, BatchResult};
 pub use filter::RecordFilter;
 pub use record::{NewRecord, Record, RecordPatch, same_name};
-pub use token::{MayEdit, TokenStatus};
-pub use zone::{Usage, Zone};
+pub use token::{MayEdit, TokenDetails, TokenOwner, TokenStatus};
+pub use token_source::{KeptToken, NextToken, ReadToken, TokenSource};
+pub use zone::{Usage, VisibleZones, Zone};
 
 /// Where the API is.
 pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
@@ -42,6 +48,9 @@ pub const PER_PAGE_MAX: u32 = 5_000_000;
 /// Most pages that are read of one list, so that a list without an end ends.
 const PAGES_MAX: u32 = 10_000;
 
+/// How long a call is put off that met a token which is being rolled.
+const TOKEN_WAIT: Duration = Duration::from_secs(2);
+
 const RECORDS: &str = "GET /zones/{zone}/dns_records";
 
 /// Which account and zone a client speaks about.
@@ -50,7 +59,7 @@ pub struct CloudflareOptions {
     /// Where the API is; see [`DEFAULT_BASE`].
     pub base: BaseUrl,
     /// The token; `DNS Write` on the zone is enough for all but finding a zone by its name.
-    pub token: ApiToken,
+    pub token: TokenSource,
     /// The zone.
     pub zone: ZoneId,
     /// The account, where the token belongs to the account and not to a user.
@@ -63,7 +72,6 @@ pub struct Cloudflare {
     wire: Wire,
     options: Arc<CloudflareOptions>,
     budget: Arc<Budget>,
-    redactor: Arc<Redactor>,
     reads_as: Priority,
 }
 
@@ -81,9 +89,8 @@ impl Cloudflare {
         budget: Arc<Budget>,
         counts: CallCounts,
     ) -> Self {
-        let redactor = Arc::new(Redactor::new([options.token.expose()]));
         let wire = Wire { provider: Provider::Cloudflare.label(), transport, counts };
-        Self { wire, options: Arc::new(options), budget, redactor, reads_as: Priority::Read }
+        Self { wire, options: Arc::new(options), budget, reads_as: Priority::Read }
     }
 
     /// The same client, with its reads waiting behind all other calls.
@@ -95,6 +102,11 @@ impl Cloudflare {
     /// The zone this client speaks about.
     pub fn zone_id(&self) -> &ZoneId {
         &self.options.zone
+    }
+
+    /// The token's value in use, shared by all clones of this client.
+    pub fn token(&self) -> &TokenSource {
+        &self.options.token
     }
 
     /// The records that pass `filter`, `per_page` at a time, each once. Fails rather than leave one out: a list that
@@ -129,7 +141,7 @@ impl Cloudflare {
         let call = self.one(Effect::Read, Method::GET, "GET /zones/{zone}/dns_records/{record}", id, "read record");
         match self.result(&call).await {
             Ok(record) => Ok(Some(record)),
-            Err(error) if error.kind == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -152,7 +164,7 @@ impl Cloudflare {
         self.result(&call.json(&patch.changes())).await
     }
 
-    /// Deletes a record. That it is gone already comes as [`crate::ErrorKind::NotFound`].
+    /// Deletes a record. That it is gone already comes as [`ErrorKind::NotFound`].
     pub async fn delete(&self, id: &RecordId) -> Result<(), ProviderError> {
         let _: Deleted = self.result(&self.delete_call(id)).await?;
         Ok(())
@@ -209,7 +221,7 @@ impl Cloudflare {
     }
 
     fn blame<'a>(&'a self, call: &'a Call) -> Blame<'a> {
-        Blame { provider: Provider::Cloudflare, call, redactor: &self.redactor }
+        Blame { provider: Provider::Cloudflare, call, redactor: Cow::Owned(self.options.token.redactor()) }
     }
 
     /// Deletes go first, and so does a batch that has any; then other writes; then reads.
@@ -254,8 +266,27 @@ impl Cloudflare {
         }
     }
 
+    /// Sends a call, and once more if it was refused because of the token and the token has a newer value. Such a
+    /// refusal comes before anything is done, so that a write may be sent again after it.
     async fn send(&self, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
-        let token = bearer(self.options.token.expose()).ok_or_else(|| {
+        let used = self.options.token.current();
+        let answer = self.send_with(call, &used).await?;
+        if !refuses_the_token(&answer) {
+            return Ok(answer);
+        }
+        match self.options.token.after_refusal(&used).await {
+            Renewal::Value(newer) => self.send_with(call, &newer).await,
+            Renewal::UnderWay => {
+                let disposition = Disposition::Wait { after: Some(TOKEN_WAIT) };
+                let hint = "the token is being rolled: its new value is waited for";
+                Err(self.blame(call).refused(refusal(&answer), ErrorKind::Permission, Some(hint), disposition))
+            }
+            Renewal::Nothing => Ok(answer),
+        }
+    }
+
+    async fn send_with(&self, call: &Call, token: &ApiToken) -> Result<http::Response<Bytes>, ProviderError> {
+        let token = bearer(token.expose()).ok_or_else(|| {
             self.blame(call).unbuildable("the token in `CLOUDFLARE_API_TOKEN` cannot stand in a header")
         })?;
         let request = call
