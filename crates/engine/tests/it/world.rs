@@ -186,7 +186,7 @@ impl World {
             Arc::clone(&wire),
             CloudflareOptions {
                 base: base("/client/v4"),
-                token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN),
+                token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN).into(),
                 zone: ZoneId::parse(local_cloudflare::DEMO_ZONE_ID).expect("a zone id"),
                 account: None,
             },

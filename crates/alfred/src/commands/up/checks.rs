@@ -1,35 +1,73 @@
 //! What is asked of the platforms before anything else, so that a wrong credential is one clear line at the start and
 //! not an error in every environment. A platform that cannot be reached for the moment keeps nobody from starting.
 
+use std::path::Path;
+
 use alfred_model::failure::Disposition;
+use alfred_model::seam::Clock as _;
 use alfred_providers::ProviderError;
-use alfred_providers::cloudflare::MayEdit;
+use alfred_providers::cloudflare::TokenStatus;
 use alfred_providers::contabo::InstanceFilter;
 use alfred_providers::error::ErrorKind;
 
 use super::providers::Providers;
+use crate::cloudflare_token::findings::{self, Finding, Level};
+use crate::cloudflare_token::known_values::KnownValues;
 use crate::error::Failure;
 use crate::printer::Printer;
+use crate::system::SystemClock;
 
-/// Checks token, permission, zone and login.
-pub(super) async fn run(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    token(printer, providers).await?;
+/// Checks token, permission, zone and login, and then whether there is something to be warned of. Answers what Cloudflare
+/// said of the token, if it did.
+pub(super) async fn run(
+    printer: Printer,
+    providers: &Providers,
+    data_dir: &Path,
+) -> Result<Option<TokenStatus>, Failure> {
+    let asked = providers.cloudflare.verify_token().await;
+    say(printer, &findings::status(&asked))?;
     zone(printer, providers).await?;
-    permission(printer, providers).await?;
-    login(printer, providers).await
+    let edit = findings::edit(&providers.cloudflare.may_edit().await, providers.zone.as_str());
+    say(printer, &edit)?;
+    login(printer, providers).await?;
+    let status = asked.ok();
+    if let Some(status) = &status {
+        care(printer, providers, data_dir, status).await?;
+    }
+    Ok(status)
 }
 
-async fn token(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    let Some(token) = answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.verify_token().await, token_hint)?
-    else {
-        return Ok(());
-    };
-    if token.status == "active" {
-        printer.detail(format_args!("cloudflare: the token `{}` is active", token.id));
-        return Ok(());
+/// What does not keep anybody from starting: an end that is near, an old value, more permissions than needed.
+async fn care(printer: Printer, providers: &Providers, data_dir: &Path, status: &TokenStatus) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let cloudflare = &providers.cloudflare;
+    let noted = KnownValues::load(data_dir)
+        .and_then(|mut known| known.note(&cloudflare.token().current(), status, now))
+        .inspect_err(|failure| printer.warning(format_args!("the age of the token's value is not kept: {failure}")));
+    say(printer, &findings::end(status.expires_on, now))?;
+    if let Ok(first_seen) = noted {
+        say(printer, &findings::age(Some(first_seen), now))?;
     }
-    let words = format!("the token in `CLOUDFLARE_API_TOKEN` is {}", token.status);
-    Err(Failure::new(words).hint("make a new one at https://dash.cloudflare.com/profile/api-tokens"))
+    let zones = cloudflare.visible_zones().await;
+    say(printer, &findings::zones(&zones, std::slice::from_ref(&providers.zone_id)))?;
+    say(printer, &findings::tokens(&cloudflare.may_read_tokens().await))
+}
+
+/// A problem keeps from starting; what could not be asked does not.
+fn say(printer: Printer, finding: &Finding) -> Result<(), Failure> {
+    match finding.level {
+        Level::Ok => printer.detail(format_args!("cloudflare: {}", finding.words)),
+        Level::Warning => printer.warning(finding.line()),
+        Level::Unknown => printer.warning(format_args!("{}; starting all the same", finding.words)),
+        Level::Problem => {
+            let failure = Failure::new(finding.words.as_str());
+            return Err(match &finding.mend {
+                Some(mend) => failure.hint(mend.as_str()),
+                None => failure,
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
@@ -59,22 +97,6 @@ async fn zone(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     Err(Failure::new(words).hint("correct one of them"))
 }
 
-async fn permission(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    let hint = "give it `DNS Write` on the zone at https://dash.cloudflare.com/profile/api-tokens";
-    match answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.may_edit().await, token_hint)? {
-        Some(MayEdit::No(words)) => {
-            let words =
-                format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", providers.zone);
-            Err(Failure::new(words).hint(hint))
-        }
-        Some(MayEdit::Yes) => {
-            printer.detail("cloudflare: the token may edit the zone");
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
 async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     // A name that nobody has: the answer is short, and it takes a login to get it.
     let filter = InstanceFilter::display_name("alfredos-start-up-check");
@@ -85,12 +107,6 @@ async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
         printer.detail("contabo: the login works");
     }
     Ok(())
-}
-
-fn token_hint(error: &ProviderError) -> Option<&'static str> {
-    // Where the permission is missing, the client's own words already say which.
-    let hint = "check its value, or make a new one at https://dash.cloudflare.com/profile/api-tokens";
-    (error.kind != ErrorKind::Permission).then_some(hint)
 }
 
 /// The answer; nothing and a warning, if the platform cannot be asked now; a failure, if it said no.

@@ -13,10 +13,11 @@ use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions};
 use alfred_providers::contabo::{Contabo, ContaboOptions, DEFAULT_PAGE_SIZE};
 use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::{Reach, TcpReach};
-use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
+use alfred_providers::secret::{ApiPassword, ClientSecret};
 use alfred_providers::transport::{HttpOptions, HttpTransport, Transport};
 use secrecy::ExposeSecret;
 
+use crate::cloudflare_token;
 use crate::config::{Config, Key, Kind};
 use crate::error::Failure;
 use crate::system::{SystemClock, SystemRandom};
@@ -55,26 +56,19 @@ impl Providers {
         check_needed(config)?;
         let transport = transport()?;
         let zone: DomainName = needed(config, Key::Domain, "a zone's name, such as `example.com`")?;
-        let zone_id = config.text(Key::CloudflareZoneId).and_then(ZoneId::parse);
-        let zone_id = zone_id.ok_or_else(|| config.wrong(Key::CloudflareZoneId, "a zone's id"))?;
         let source = match config.parse(Key::DnsServer, "an address with a port, such as `127.0.0.1:53`")? {
             Some(address) => Source::Fixed(vec![address]),
             None => Source::Zone(zone.clone()),
         };
-        let cloudflare_base = base(config, Key::CloudflareApiBase)?;
+        let cloudflare = cloudflare_options(config)?;
         let contabo_base = base(config, Key::ContaboApiBase)?;
         // A stand-in on this machine needs no patience, and is paid by nobody.
-        let policy = if is_loopback(&cloudflare_base) && is_loopback(&contabo_base) {
+        let policy = if is_loopback(&cloudflare.base) && is_loopback(&contabo_base) {
             Policy::local()
         } else {
             Policy::platform()
         };
-        let cloudflare = CloudflareOptions {
-            base: cloudflare_base,
-            token: ApiToken::new(secret(config, Key::CloudflareApiToken)),
-            zone: zone_id.clone(),
-            account: config.text(Key::CloudflareAccountId).map(str::to_owned),
-        };
+        let zone_id = cloudflare.zone.clone();
         let contabo = ContaboOptions {
             base: contabo_base,
             auth_url: base(config, Key::ContaboAuthUrl)?,
@@ -100,6 +94,24 @@ impl Providers {
     }
 }
 
+/// What the configuration says of Cloudflare, for commands that need nothing else of it too.
+pub(in crate::commands) fn cloudflare_options(config: &Config) -> Result<CloudflareOptions, Failure> {
+    check_set(config, &[Key::CloudflareApiToken, Key::CloudflareZoneId])?;
+    let zone = config.text(Key::CloudflareZoneId).and_then(ZoneId::parse);
+    Ok(CloudflareOptions {
+        base: base(config, Key::CloudflareApiBase)?,
+        token: cloudflare_token::source(config),
+        zone: zone.ok_or_else(|| config.wrong(Key::CloudflareZoneId, "a zone's id"))?,
+        account: config.text(Key::CloudflareAccountId).map(str::to_owned),
+    })
+}
+
+/// A client for Cloudflare alone.
+pub(in crate::commands) fn cloudflare_alone(transport: &Arc<dyn Transport>, options: CloudflareOptions) -> Cloudflare {
+    let budget = Budget::new(Arc::new(SystemClock), BUDGET_SHARE);
+    Cloudflare::new(Arc::clone(transport), options, budget, CallCounts::new())
+}
+
 /// Both clients, over one transport, and the count of their calls.
 pub(super) fn clients(
     transport: &Arc<dyn Transport>,
@@ -115,7 +127,7 @@ pub(super) fn clients(
 }
 
 /// The transport over real sockets.
-pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
+pub(in crate::commands) fn transport() -> Result<Arc<dyn Transport>, Failure> {
     let transport = HttpTransport::new(&HttpOptions::from_environment());
     let transport = transport.map_err(|error| Failure::because("cannot reach the platforms", &error))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
@@ -127,16 +139,27 @@ pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
 }
 
 fn check_needed(config: &Config) -> Result<(), Failure> {
-    let missing = NEEDED.iter().filter(|key| match key.kind() {
+    match missing(config, &NEEDED) {
+        None => Ok(()),
+        Some(failure) => {
+            let hint = "set them in the environment or in `.env.server`, or try `alfred up --local`, which needs none";
+            Err(failure.hint(hint))
+        }
+    }
+}
+
+fn check_set(config: &Config, keys: &[Key]) -> Result<(), Failure> {
+    let failure = missing(config, keys);
+    failure.map_or(Ok(()), |failure| Err(failure.hint("set them in the environment or in `.env.server`")))
+}
+
+fn missing(config: &Config, keys: &[Key]) -> Option<Failure> {
+    let missing = keys.iter().filter(|key| match key.kind() {
         Kind::Secret => config.secret(**key).is_none(),
         Kind::Plain | Kind::Url => config.text(**key).is_none(),
     });
     let missing: Vec<String> = missing.map(|key| format!("`{}`", key.variable())).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("not configured: {}", missing.join(", ")))
-        .hint("set them in the environment or in `.env.server`, or try `alfred up --local`, which needs none"))
+    (!missing.is_empty()).then(|| Failure::usage(format!("not configured: {}", missing.join(", "))))
 }
 
 fn needed<T: std::str::FromStr>(config: &Config, key: Key, expected: &str) -> Result<T, Failure> {
