@@ -35,8 +35,11 @@ pub(crate) fn source(config: &Config) -> TokenSource {
 fn reader(place: SecretPlace) -> ReadToken {
     Arc::new(move || {
         let read = || {
+            // The second file first: it is there until its value is in place. The other way round, a value that is put in
+            // place in between would be seen in neither.
+            let beside = place.read_beside()?;
             let value = place.read()?;
-            let next = match place.read_beside()? {
+            let next = match beside {
                 Some(next) if next.expose_secret() != value.expose_secret() => NextToken::Value(token(&next)),
                 Some(_) if is_recent(&place, SystemClock.now()) => NextToken::UnderWay,
                 Some(_) | None => NextToken::None,
@@ -50,7 +53,8 @@ fn reader(place: SecretPlace) -> ReadToken {
 fn is_recent(place: &SecretPlace, now: Timestamp) -> bool {
     let changed = std::fs::metadata(place.beside()).and_then(|metadata| metadata.modified());
     let changed = changed.ok().and_then(|changed| Timestamp::try_from(changed).ok());
-    changed.is_some_and(|changed| now.duration_since(changed) < UNDER_WAY_MAX)
+    // A second file that is gone by now has just become the first one.
+    changed.is_none_or(|changed| now.duration_since(changed) < UNDER_WAY_MAX)
 }
 
 /// The secret as the client takes it.

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use crate::secret::{ApiToken, Redactor};
 
-/// After a look that found nothing new, refusals are believed for so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The place is looked at no more often; who is refused sooner waits. It is not believed at once, because many refusals
+/// are about a permission and say nothing of the value, which may be rolled a moment later.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// While a token is being rolled, its place is looked at so often…
 const UNDER_WAY_PAUSE: Duration = Duration::from_millis(500);
@@ -53,8 +54,15 @@ pub struct TokenSource {
 struct Shared {
     values: Mutex<Values>,
     read: Option<ReadToken>,
-    /// When a refusal last made somebody look in vain, and whether a rolling was under way then.
-    looked: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    looked: tokio::sync::Mutex<Option<Look>>,
+}
+
+/// The last look that found nothing new.
+#[derive(Clone, Copy)]
+struct Look {
+    began: Instant,
+    /// Whether the token was being rolled.
+    under_way: bool,
 }
 
 struct Values {
@@ -116,16 +124,19 @@ impl TokenSource {
         if self.shared.read.is_none() {
             return Renewal::Nothing;
         }
+        let refused_at = Instant::now();
         let mut looked = self.shared.looked.lock().await;
         let current = self.current();
         if !same(&current, used) {
             return Renewal::Value(current);
         }
-        if let Some((at, under_way)) = *looked
-            && at.elapsed() < LOOK_AGAIN
-        {
-            return if under_way { Renewal::UnderWay } else { Renewal::Nothing };
+        if let Some(last) = *looked {
+            if last.began >= refused_at {
+                return if last.under_way { Renewal::UnderWay } else { Renewal::Nothing };
+            }
+            tokio::time::sleep_until(last.began + LOOK_AGAIN).await;
         }
+        let began = Instant::now();
         let mut renewal = self.look(used).await;
         for _ in 0..UNDER_WAY_LOOKS {
             if !matches!(renewal, Renewal::UnderWay) {
@@ -136,8 +147,8 @@ impl TokenSource {
         }
         *looked = match renewal {
             Renewal::Value(_) => None,
-            Renewal::UnderWay => Some((Instant::now(), true)),
-            Renewal::Nothing => Some((Instant::now(), false)),
+            Renewal::UnderWay => Some(Look { began, under_way: true }),
+            Renewal::Nothing => Some(Look { began, under_way: false }),
         };
         renewal
     }

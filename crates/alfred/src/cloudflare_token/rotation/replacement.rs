@@ -46,11 +46,15 @@ impl Replacement {
         let rehearse = || {
             let text = self.place.text()?;
             let like = self.metadata()?;
+            // In this order the second file, which an earlier run may have left, is there all the time.
             files::write_like(&self.place.beside(), text.expose_secret(), &like)?;
-            self.rename()?;
-            files::write_like(&self.place.beside(), text.expose_secret(), &like)
+            files::write_like(&path, text.expose_secret(), &like)
         };
+        let was_there = self.place.beside().exists();
         rehearse().map_err(|failure: Failure| {
+            if !was_there {
+                self.abandon();
+            }
             let words = format!("a new value could not be stored in `{}`, so nothing was done: {failure}", path.display());
             Failure::new(words)
                 .hint("run this as the owner of the file, in a directory that can be written to and is no single mounted file")

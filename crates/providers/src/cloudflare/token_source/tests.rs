@@ -104,7 +104,7 @@ async fn a_value_that_is_refused_too_is_not_tried_a_third_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_that_nothing_new_follows_are_believed_for_a_while() {
+async fn refusals_look_no_more_often_than_once_a_second() {
     let place = Place::new([kept("old", NextToken::None)]);
     let script = Script::new((0..102).map(|_| dead()));
     let client = client(&script, place.source());
@@ -114,9 +114,22 @@ async fn refusals_that_nothing_new_follows_are_believed_for_a_while() {
         assert_eq!(result.unwrap_err().disposition, Disposition::Definite);
     }
     assert_eq!((place.reads(), script.sent().len()), (1, 100));
-    tokio::time::advance(LOOK_AGAIN).await;
+    // A later one is not told what an earlier look found: it waits for its own.
+    let began = Instant::now();
+    tokio::time::advance(Duration::from_millis(1)).await;
     client.records(&RecordFilter::all(), 1).await.unwrap_err();
-    assert_eq!(place.reads(), 2);
+    assert_eq!((place.reads(), script.sent().len()), (2, 101));
+    assert!(began.elapsed() >= LOOK_AGAIN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_for_want_of_a_permission_does_not_hide_a_new_value() {
+    let place = Place::new([kept("old", NextToken::None), kept("new", NextToken::None)]);
+    let script = Script::new([json(403, &DEAD.replace("9109", "10000")), dead(), json(200, EMPTY)]);
+    let client = client(&script, place.source());
+    assert!(!client.may_read_tokens().await.unwrap());
+    tokio::time::advance(Duration::from_millis(1)).await;
+    client.records(&RecordFilter::all(), 1).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,7 +151,7 @@ async fn while_the_token_is_being_rolled_a_refused_call_waits_for_its_new_value(
     let waiting = client(&script, place.source());
     waiting.records(&RecordFilter::all(), 1).await.unwrap();
     assert_eq!(script.header(1, "authorization").unwrap(), "Bearer new");
-    // It takes too long: nothing is refused for good, and others are told the same without waiting as long again.
+    // It takes too long: nothing is refused for good.
     let place = Place::new([under_way()]);
     let script = Script::new([dead(), dead()]);
     let waiting = client(&script, place.source());
@@ -147,7 +160,7 @@ async fn while_the_token_is_being_rolled_a_refused_call_waits_for_its_new_value(
         assert_eq!(error.disposition, Disposition::Wait { after: Some(Duration::from_secs(2)) });
         assert!(error.words.contains("was put off") && error.words.contains("is being rolled"), "{error}");
     }
-    assert_eq!(place.reads(), 1 + UNDER_WAY_LOOKS);
+    assert_eq!(place.reads(), 2 * (1 + UNDER_WAY_LOOKS));
 }
 
 #[tokio::test(start_paused = true)]
