@@ -190,7 +190,7 @@ async fn engine(
     let transport = Arc::new(HttpTransport::new(&HttpOptions::from_environment())?);
     let cloudflare = CloudflareOptions {
         base: BaseUrl::parse(&format!("http://{http}/client/v4"))?,
-        token: ApiToken::new(DEMO_TOKEN),
+        token: ApiToken::new(DEMO_TOKEN).into(),
         zone: ZoneId::parse(DEMO_ZONE_ID).ok_or("a bad zone id")?,
         account: None,
     };

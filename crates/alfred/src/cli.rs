@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 pub(crate) use cloud::{CloudArguments, Plan};
 pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
-pub(crate) use token::{TokenCommand, TokenCreateArguments};
+pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 
 /// Named environments: a VM, a DNS name that answers, and nothing lost.
 ///
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  alfred audit")]
     Audit,
 
-    /// Make and withdraw access tokens
+    /// Access tokens of alfred's own server, and care for the Cloudflare token
     #[command(subcommand)]
     Token(TokenCommand),
 

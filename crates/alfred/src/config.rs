@@ -6,6 +6,7 @@
 
 mod env_file;
 mod key;
+mod secret_place;
 mod toml_file;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +21,7 @@ use crate::error::Failure;
 use crate::files;
 
 pub(crate) use key::{Key, Kind};
+pub(crate) use secret_place::SecretPlace;
 
 /// A configuration file is not larger.
 const FILE_MAX: u64 = 256 * 1024;
@@ -148,6 +150,15 @@ impl Config {
     /// Where a value came from.
     pub(crate) fn origin(&self, key: Key) -> Option<&Origin> {
         self.values.get(&key).map(|value| &value.origin)
+    }
+
+    /// Where a secret is kept, if it came from a file. What came from the environment itself cannot be read again.
+    pub(crate) fn place_of(&self, key: Key) -> Option<SecretPlace> {
+        match self.origin(key)? {
+            Origin::NamedFile(path) => Some(SecretPlace::file(path)),
+            Origin::EnvironmentFile(path, _) => Some(SecretPlace::line(path, key)),
+            Origin::Flag | Origin::Environment | Origin::Toml(..) | Origin::Default => None,
+        }
     }
 
     /// A value as another type; nothing, where it is not set. `expected` says what would have been right.

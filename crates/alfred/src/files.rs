@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 
@@ -47,11 +47,46 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        // The name is on the disk only when its directory is.
-        fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        rename(&temporary, path)
     };
     write().map_err(|error: std::io::Error| Failure::because(format!("cannot write `{}`", path.display()), &error))
+}
+
+/// `path` with `ending` behind its name.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Writes a file with the mode and the owner of `like`, all of it or nothing, and waits until it is on the disk. It is
+/// never readable for more people than `like`.
+pub(crate) fn write_like(path: &Path, text: &str, like: &fs::Metadata) -> Result<(), Failure> {
+    let temporary = with_ending(path, ".new");
+    let write = || {
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+            std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(like.mode() & 0o7777))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        rename(&temporary, path)
+    };
+    let result = write();
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result.map_err(|error: std::io::Error| Failure::because(format!("cannot write `{}`", path.display()), &error))
+}
+
+/// Renames a file, and waits until that is on the disk.
+pub(crate) fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    // The name is on the disk only when its directory is.
+    fs::File::open(to.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Makes a directory that only its owner may enter, with all above it; one that exists is left as it is, if it can

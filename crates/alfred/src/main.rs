@@ -7,6 +7,7 @@
 mod api;
 mod cli;
 mod client;
+mod cloudflare_token;
 mod commands;
 mod config;
 #[cfg(debug_assertions)]

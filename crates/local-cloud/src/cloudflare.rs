@@ -33,8 +33,8 @@ use tokio::sync::watch;
 
 pub(crate) use index::{Names, self_and_ancestors};
 pub use options::{
-    DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_TOKEN_ID, DEMO_ZONE, DEMO_ZONE_ID, Options, Permission, Plan, RateOptions,
-    TokenOptions, TokenOwner, TokenStatus, ZoneOptions,
+    DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_MANAGER_TOKEN_ID, DEMO_TOKEN, DEMO_TOKEN_ID, DEMO_ZONE, DEMO_ZONE_ID,
+    Options, Permission, Plan, RateOptions, TokenOptions, TokenOwner, TokenStatus, ZoneOptions,
 };
 pub use record::{Record, RecordKind};
 pub(crate) use route::PREFIX;

@@ -9,12 +9,16 @@ mod filter;
 mod pages;
 mod record;
 mod token;
+mod token_source;
 mod view;
 mod zone;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use alfred_model::failure::Disposition;
 use alfred_model::id::{RecordId, ZoneId};
 use bytes::Bytes;
 use http::Method;
@@ -24,18 +28,20 @@ use serde::de::DeserializeOwned;
 use crate::budget::{Budget, Permit, Priority};
 use crate::call::{BaseUrl, Call, Wire, bearer};
 use crate::counts::CallCounts;
-use crate::error::{Blame, Effect, Provider, ProviderError, describe_body};
-use crate::secret::{ApiToken, Redactor};
+use crate::error::{Blame, Effect, ErrorKind, Provider, ProviderError, describe_body};
+use crate::secret::ApiToken;
 use crate::transport::{LIST_ANSWER_LIMIT, Transport};
-use answer::{Envelope, refusal};
+use answer::{Envelope, refusal, refuses_the_token};
 use pages::Pages;
+use token_source::Renewal;
 
 pub use batch::{Batch, BatchResult};
 pub use filter::RecordFilter;
 pub use record::{NewRecord, Record, RecordMeta, RecordPatch, same_name};
-pub use token::{MayEdit, TokenStatus};
+pub use token::{MayEdit, TokenDetails, TokenOwner, TokenStatus};
+pub use token_source::{KeptToken, NextToken, ReadToken, TokenSource};
 pub use view::RecordView;
-pub use zone::{FREE_BATCH_LIMIT, PAID_BATCH_LIMIT, Plan, Usage, Zone};
+pub use zone::{FREE_BATCH_LIMIT, PAID_BATCH_LIMIT, Plan, Usage, VisibleZones, Zone};
 
 /// Where the API is.
 pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
@@ -43,6 +49,9 @@ pub const DEFAULT_BASE: &str = "https://api.cloudflare.com/client/v4";
 /// Most records on one page (Cloudflare's OpenAPI document, `dns-records_per_page`). One page is one moment: records
 /// that others delete meanwhile cannot push ours between two pages.
 pub const PER_PAGE_MAX: u32 = 5_000_000;
+
+/// How long a call is put off that met a token which is being rolled.
+const TOKEN_WAIT: Duration = Duration::from_secs(2);
 
 const RECORDS: &str = "GET /zones/{zone}/dns_records";
 
@@ -52,7 +61,7 @@ pub struct CloudflareOptions {
     /// Where the API is; see [`DEFAULT_BASE`].
     pub base: BaseUrl,
     /// The token; `DNS Write` on the zone is enough for all but finding a zone by its name.
-    pub token: ApiToken,
+    pub token: TokenSource,
     /// The zone.
     pub zone: ZoneId,
     /// The account, where the token belongs to the account and not to a user.
@@ -65,7 +74,6 @@ pub struct Cloudflare {
     wire: Wire,
     options: Arc<CloudflareOptions>,
     budget: Arc<Budget>,
-    redactor: Arc<Redactor>,
     reads_as: Priority,
 }
 
@@ -91,9 +99,8 @@ impl Cloudflare {
         budget: Arc<Budget>,
         counts: CallCounts,
     ) -> Self {
-        let redactor = Arc::new(Redactor::new([options.token.expose()]));
         let wire = Wire { provider: Provider::Cloudflare.label(), transport, counts };
-        Self { wire, options: Arc::new(options), budget, redactor, reads_as: Priority::Read }
+        Self { wire, options: Arc::new(options), budget, reads_as: Priority::Read }
     }
 
     /// The same client, with its reads waiting behind all other calls.
@@ -112,6 +119,11 @@ impl Cloudflare {
     /// The zone this client speaks about.
     pub fn zone_id(&self) -> &ZoneId {
         &self.options.zone
+    }
+
+    /// The token's value in use, shared by all clones of this client.
+    pub fn token(&self) -> &TokenSource {
+        &self.options.token
     }
 
     /// The records that pass `filter`, `per_page` at a time, each once. Fails rather than leave one out: a list that
@@ -186,7 +198,7 @@ impl Cloudflare {
         let call = self.one(Effect::Read, Method::GET, "GET /zones/{zone}/dns_records/{record}", id, "read record");
         match self.result(&call).await {
             Ok(record) => Ok(Some(record)),
-            Err(error) if error.kind == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -209,7 +221,7 @@ impl Cloudflare {
         self.result(&call.json(&patch.changes())).await
     }
 
-    /// Deletes a record. That it is gone already comes as [`crate::ErrorKind::NotFound`].
+    /// Deletes a record. That it is gone already comes as [`ErrorKind::NotFound`].
     pub async fn delete(&self, id: &RecordId) -> Result<(), ProviderError> {
         let _: Deleted = self.result(&self.delete_call(id)).await?;
         Ok(())
@@ -285,7 +297,7 @@ impl Cloudflare {
     }
 
     fn blame<'a>(&'a self, call: &'a Call) -> Blame<'a> {
-        Blame { provider: Provider::Cloudflare, call, redactor: &self.redactor }
+        Blame { provider: Provider::Cloudflare, call, redactor: Cow::Owned(self.options.token.redactor()) }
     }
 
     /// Deletes go first, and so does a batch that has any; then other writes; then reads.
@@ -338,12 +350,36 @@ impl Cloudflare {
         }
     }
 
+    /// Sends a call, and once more if it was refused because of the token and the token has a newer value. Such a
+    /// refusal comes before anything is done, so that a write may be sent again after it.
     async fn send(&self, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
         self.send_in(self.turn(self.priority(call)).await, call).await
     }
 
     async fn send_in(&self, turn: Turn, call: &Call) -> Result<http::Response<Bytes>, ProviderError> {
-        let token = bearer(self.options.token.expose()).ok_or_else(|| {
+        let used = self.options.token.current();
+        let answer = self.send_with(turn, call, &used).await?;
+        if !refuses_the_token(&answer) {
+            return Ok(answer);
+        }
+        match self.options.token.after_refusal(&used).await {
+            Renewal::Value(newer) => self.send_with(self.turn(self.priority(call)).await, call, &newer).await,
+            Renewal::UnderWay => {
+                let disposition = Disposition::Wait { after: Some(TOKEN_WAIT) };
+                let hint = "the token is being rolled: its new value is waited for";
+                Err(self.blame(call).refused(refusal(&answer), ErrorKind::Permission, Some(hint), disposition))
+            }
+            Renewal::Nothing => Ok(answer),
+        }
+    }
+
+    async fn send_with(
+        &self,
+        turn: Turn,
+        call: &Call,
+        token: &ApiToken,
+    ) -> Result<http::Response<Bytes>, ProviderError> {
+        let token = bearer(token.expose()).ok_or_else(|| {
             self.blame(call).unbuildable("the token in `CLOUDFLARE_API_TOKEN` cannot stand in a header")
         })?;
         let request = call

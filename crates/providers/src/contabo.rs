@@ -13,6 +13,7 @@ mod order;
 mod request_id;
 mod stored_secret;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -219,7 +220,7 @@ impl Contabo {
     }
 
     fn blame<'a>(&'a self, call: &'a Call) -> Blame<'a> {
-        Blame { provider: Provider::Contabo, call, redactor: &self.redactor }
+        Blame { provider: Provider::Contabo, call, redactor: Cow::Borrowed(&self.redactor) }
     }
 
     /// All pages of a list. The second and later pages can repeat entries of earlier ones; the callers drop these.
@@ -285,7 +286,7 @@ impl Contabo {
         for last_try in [false, true] {
             let token = self.login.token(call).await?;
             redactor.learn(token.expose());
-            let blame = Blame { provider: Provider::Contabo, call, redactor: &redactor };
+            let blame = Blame { provider: Provider::Contabo, call, redactor: Cow::Borrowed(&redactor) };
             let authorization =
                 bearer(token.expose()).ok_or_else(|| blame.unbuildable("the token cannot stand in a header"))?;
             let headers = [
@@ -318,7 +319,8 @@ fn decode<T: DeserializeOwned>(
 ) -> Result<Envelope<T>, ProviderError> {
     serde_json::from_slice(answer.body()).map_err(|error| {
         let why = format!("{error}, in {}", describe_body(answer.body()));
-        Blame { provider: Provider::Contabo, call, redactor }.unreadable(answer.status().as_u16(), &why)
+        Blame { provider: Provider::Contabo, call, redactor: Cow::Borrowed(redactor) }
+            .unreadable(answer.status().as_u16(), &why)
     })
 }
 

@@ -4,6 +4,7 @@
 //! unreadable is [`Disposition::Unknown`], whether or not repeating it would be harmless: reading costs one call, and
 //! a late first write could otherwise undo a newer one.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use alfred_model::failure::{Disposition, Failure};
@@ -138,7 +139,7 @@ impl Effect {
 pub(crate) struct Blame<'a> {
     pub(crate) provider: Provider,
     pub(crate) call: &'a Call,
-    pub(crate) redactor: &'a Redactor,
+    pub(crate) redactor: Cow<'a, Redactor>,
 }
 
 impl Blame<'_> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alfred_local_cloud::cloudflare::{self, DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions};
+use alfred_local_cloud::cloudflare::{
+    self, DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions,
+};
 use alfred_local_cloud::faults::Rule;
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use secrecy::ExposeSecret as _;
@@ -100,6 +102,7 @@ fn variables(running: &Running, contabo: &contabo::Options, zone: &str) -> Vec<(
         ("CLOUDFLARE_BASE_URL", format!("{http}/client/v4")),
         ("CLOUDFLARE_API_TOKEN", DEMO_TOKEN.to_owned()),
         ("CLOUDFLARE_TOKEN", DEMO_TOKEN.to_owned()),
+        ("CLOUDFLARE_TOKEN_MANAGER", DEMO_MANAGER_TOKEN.to_owned()),
         ("CLOUDFLARE_ZONE_ID", DEMO_ZONE_ID.to_owned()),
         ("CLOUDFLARE_ACCOUNT_ID", DEMO_ACCOUNT_ID.to_owned()),
         ("CONTABO_API_BASE", http.clone()),

@@ -1,4 +1,7 @@
-//! `alfred token`: access tokens.
+//! `alfred token`: access tokens of this program's server, and care for the Cloudflare token.
+
+mod check;
+mod rotate;
 
 use alfred_model::seam::Clock as _;
 use alfred_model::user::UserName;
@@ -16,11 +19,12 @@ use crate::table;
 
 /// Runs the command.
 pub(super) async fn run(context: &Context, command: TokenCommand) -> Result<Exit, Failure> {
-    let client = context.client()?;
     match command {
-        TokenCommand::Create(arguments) => create(context, &client, &arguments).await,
-        TokenCommand::List => list(context, &client).await,
-        TokenCommand::Revoke { id } => revoke(context, &client, id).await,
+        TokenCommand::Create(arguments) => create(context, &context.client()?, &arguments).await,
+        TokenCommand::List => list(context, &context.client()?).await,
+        TokenCommand::Revoke { id } => revoke(context, &context.client()?, id).await,
+        TokenCommand::Check => check::run(context).await,
+        TokenCommand::Rotate(arguments) => rotate::run(context, &arguments).await,
     }
 }
 

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use super::Context;
 use crate::cli::UpArguments;
+use crate::cloudflare_token::watch::Watch;
 use crate::config::Key;
 use crate::error::{Exit, Failure};
 use crate::stop::Stop;
@@ -68,34 +69,46 @@ async fn with_store(
     // The port is taken before the local cloud starts, whose machines must know it, and before any check that takes
     // time, so that a busy port is told at once. Nobody is answered before the reconcilers run.
     let listener = listen(context).await?;
-    let (cloud, providers) = if arguments.local {
+    let (cloud, providers, watch) = if arguments.local {
         let (local, providers) = local::start(context, arguments, &listener).await?;
-        (Some(local), providers)
+        (Some(local), providers, None)
     } else {
         let providers = Providers::from_config(&context.config, store)?;
-        tokio::select! {
+        let data_dir = context.config.data_dir()?;
+        let token = tokio::select! {
             biased;
             () = stop.gently.cancelled() => return Ok(Exit::Done),
-            result = checks::run(context.printer, &providers) => result?,
-        }
-        (None, providers)
+            result = checks::run(context.printer, &providers, data_dir) => result?,
+        };
+        let watch = Watch::new(&providers.cloudflare, data_dir.to_owned(), token);
+        (None, providers, Some(watch))
     };
     let records = Arc::clone(store) as Arc<dyn Store>;
-    let result = with_providers(context, records, providers, listener, cloud.as_ref(), stop).await;
+    let outside = Outside { providers, cloud: cloud.as_ref(), watch };
+    let result = with_providers(context, records, outside, listener, stop).await;
     if let Some(cloud) = cloud {
         cloud.stop().await;
     }
     result
 }
 
+/// What the control plane has to do with outside of it.
+struct Outside<'a> {
+    providers: Providers,
+    /// The local cloud, if there is one.
+    cloud: Option<&'a Running>,
+    /// Care for the Cloudflare token, if it is a real one.
+    watch: Option<Watch>,
+}
+
 async fn with_providers(
     context: &Context,
     store: Arc<dyn Store>,
-    providers: Providers,
+    outside: Outside<'_>,
     listener: TcpListener,
-    cloud: Option<&Running>,
     stop: &Stop,
 ) -> Result<Exit, Failure> {
+    let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
     let settings = settings(context, &providers, &*store).await?;
     let engine = engine(Arc::clone(&store), providers, settings);
@@ -106,6 +119,10 @@ async fn with_providers(
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
+    if let Some(watch) = watch {
+        // It holds nothing that must be brought to an end.
+        tokio::spawn(watch.run(stop.gently.clone()));
+    }
     stop.gently.cancelled().await;
     context.printer.note("stopping: what is being done is brought to a resting point; a second signal ends at once");
     ready.send_replace(false);

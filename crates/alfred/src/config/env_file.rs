@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<HashMap<String, (usize, String)>, Fail
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<HashMap<String, (usize, String)>, Failure> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<HashMap<String, (usize, String)>, Failure> {
     let mut variables = HashMap::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -48,6 +48,29 @@ fn parse(path: &Path, text: &str) -> Result<HashMap<String, (usize, String)>, Fa
         }
     }
     Ok(variables)
+}
+
+/// `text` with another value on the line of `variable`; all else stays as it is, byte for byte. The value must hold no
+/// white space and no quotes.
+pub(super) fn replaced(text: &str, variable: &str, value: &str) -> Option<String> {
+    let mut found = false;
+    let lines = text.split_inclusive('\n').map(|line| {
+        let Some((before, after)) = line.split_once('=') else { return line.to_owned() };
+        let name = before.trim();
+        if name.strip_prefix("export ").unwrap_or(name).trim() != variable {
+            return line.to_owned();
+        }
+        found = true;
+        let old = after.trim();
+        let quote = old.get(..1).filter(|first| matches!(*first, "\"" | "'")).unwrap_or_default();
+        // An empty value begins where the line does.
+        let lead = if old.is_empty() { 0 } else { after.len() - after.trim_start().len() };
+        let (lead, rest) = after.split_at(lead);
+        let tail = &rest[old.len()..];
+        format!("{before}={lead}{quote}{value}{quote}{tail}")
+    });
+    let replaced: String = lines.collect();
+    found.then_some(replaced)
 }
 
 /// A misspelt name of ours is an error; a name of somebody else's may be for another program.

@@ -76,6 +76,8 @@ keys! {
     CallHomeUrl, "call_home_url", "ALFRED_CALL_HOME_URL", Plain, None;
     /// Cloudflare's API token, with `DNS Write` on the zone.
     CloudflareApiToken, "cloudflare_api_token", "CLOUDFLARE_API_TOKEN", Secret, None;
+    /// Another API token, with `API Tokens Write`, by which `alfred token rotate` gives that one a new value.
+    CloudflareTokenManager, "cloudflare_token_manager", "CLOUDFLARE_TOKEN_MANAGER", Secret, None;
     /// The zone's id.
     CloudflareZoneId, "cloudflare_zone_id", "CLOUDFLARE_ZONE_ID", Plain, None;
     /// The account's id, needed for tokens that belong to an account.

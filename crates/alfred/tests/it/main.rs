@@ -8,4 +8,5 @@ mod house;
 mod life;
 mod output;
 mod place;
+mod token;
 mod up;

@@ -29,6 +29,8 @@ fn the_help_of_every_command_is_as_reviewed() {
         "token create",
         "token list",
         "token revoke",
+        "token check",
+        "token rotate",
         "config",
         "config show",
         "completions",

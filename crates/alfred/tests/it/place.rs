@@ -94,6 +94,13 @@ impl Place {
         }
     }
 
+    /// Runs a command line to its end, and says whether a signal killed it.
+    pub(crate) fn killed(&self, line: &str) -> bool {
+        let mut command = self.command(line.split_whitespace());
+        let output = within_limit(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        output.status.code().is_none()
+    }
+
     /// Runs a command line to its end.
     pub(crate) fn line(&self, line: &str) -> Ended {
         self.run(line.split_whitespace())

@@ -135,7 +135,7 @@ fn records_of_the_local_cloud_are_not_used_for_real_vms() {
     assert!(ended.one_line().contains("are about the local cloud"), "{ended:?}");
 }
 
-struct Now;
+pub(crate) struct Now;
 
 impl Clock for Now {
     #[expect(clippy::disallowed_methods, reason = "the binary lives in real time, and so must its cloud")]
@@ -144,7 +144,7 @@ impl Clock for Now {
     }
 }
 
-struct Noise;
+pub(crate) struct Noise;
 
 impl Random for Noise {
     #[expect(clippy::disallowed_methods, reason = "nothing here is repeated from a seed")]

@@ -61,7 +61,7 @@ impl Place {
     fn client(&self, transport: Arc<dyn Transport>) -> Arc<Cloudflare> {
         let options = CloudflareOptions {
             base: BaseUrl::parse("http://127.0.0.1:1/client/v4").expect("a base address"),
-            token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN),
+            token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN).into(),
             zone: ZoneId::parse(DEMO_ZONE_ID).expect("a zone id"),
             account: None,
         };

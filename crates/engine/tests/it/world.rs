@@ -211,7 +211,7 @@ impl World {
             Arc::new(Wire { cloud: self.cloud.clone() }),
             CloudflareOptions {
                 base: BaseUrl::parse("http://127.0.0.1:1/client/v4").expect("a base address"),
-                token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN),
+                token: secret::ApiToken::new(local_cloudflare::DEMO_TOKEN).into(),
                 zone: ZoneId::parse(local_cloudflare::DEMO_ZONE_ID).expect("a zone id"),
                 account: None,
             },

@@ -108,6 +108,8 @@ async fn perform(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<By
         Operation::BatchRecords => records::batch(cloudflare, call),
         Operation::ExportRecords => records::export(cloudflare, call),
         Operation::ImportRecords => records::import(cloudflare, call).await,
+        Operation::ListUserTokens | Operation::ListAccountTokens => tokens::list(cloudflare, call),
+        Operation::GetUserToken | Operation::GetAccountToken => tokens::get(cloudflare, call),
         Operation::VerifyUserToken | Operation::VerifyAccountToken => tokens::verify(call),
         Operation::RollUserToken | Operation::RollAccountToken => tokens::roll(cloudflare, call),
     }

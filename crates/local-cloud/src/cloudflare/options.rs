@@ -16,6 +16,10 @@ pub const DEMO_ZONE: &str = "alfredos.site";
 pub const DEMO_TOKEN: &str = "cfut_local-cloud-demo-token-0000000000000000";
 /// The id of the demo's token.
 pub const DEMO_TOKEN_ID: &str = "70ce70ce70ce70ce70ce70ce70ce70ce";
+/// The demo's token that manages tokens and touches no zone; worth nothing anywhere else.
+pub const DEMO_MANAGER_TOKEN: &str = "cfut_local-cloud-demo-manager-00000000000000";
+/// The id of the demo's token that manages tokens.
+pub const DEMO_MANAGER_TOKEN_ID: &str = "3a4a3a4a3a4a3a4a3a4a3a4a3a4a3a4a";
 
 /// A Cloudflare plan, which sets most limits of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +142,8 @@ pub enum TokenOwner {
 pub struct TokenOptions {
     /// 32 hexadecimal digits.
     pub id: String,
+    /// What its owner called it.
+    pub name: String,
     /// What goes behind `Bearer`.
     pub value: SecretString,
     /// Ids of the zones it may touch; `None` for all of the account.
@@ -150,7 +156,7 @@ pub struct TokenOptions {
     pub status: TokenStatus,
     /// Whose it is.
     pub owner: TokenOwner,
-    /// Whether it may roll tokens, itself included.
+    /// Whether it may read and roll tokens, itself included.
     pub may_roll_tokens: bool,
 }
 
@@ -159,6 +165,7 @@ impl TokenOptions {
     pub fn new(id: impl Into<String>, value: impl Into<String>) -> Self {
         Self {
             id: id.into(),
+            name: "token".into(),
             value: SecretString::from(value.into()),
             zones: None,
             permission: Permission::Edit,
@@ -221,7 +228,16 @@ impl Default for Options {
             account_id: DEMO_ACCOUNT_ID.into(),
             account_name: "local cloud".into(),
             zones: vec![ZoneOptions::new(DEMO_ZONE_ID, DEMO_ZONE, Plan::Free)],
-            tokens: vec![TokenOptions { may_roll_tokens: true, ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN) }],
+            tokens: vec![
+                TokenOptions { may_roll_tokens: true, ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN) },
+                TokenOptions {
+                    name: "token manager".into(),
+                    zones: Some(Vec::new()),
+                    permission: Permission::Read,
+                    may_roll_tokens: true,
+                    ..TokenOptions::new(DEMO_MANAGER_TOKEN_ID, DEMO_MANAGER_TOKEN)
+                },
+            ],
             account_quota: 1_000_000,
             rate: RateOptions::default(),
             import_quota: 3,

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) imports: Budgets,
     /// Ids of the tokens whose value is no longer that of the options.
     pub(crate) rolled: BTreeSet<String>,
+    /// When it was made; its tokens say that they were issued then.
+    pub(crate) began: Timestamp,
 }
 
 /// A zone with what is derived from it.
@@ -109,7 +111,8 @@ impl World {
     pub(crate) fn new(options: Options, now: Timestamp) -> Self {
         let zones =
             options.zones.iter().map(|zone| (zone.id.clone(), ZoneEntry::new(Zone::new(zone.clone(), now)))).collect();
-        Self { options, zones, budgets: Budgets::default(), imports: Budgets::default(), rolled: BTreeSet::new() }
+        let (budgets, imports, rolled) = (Budgets::default(), Budgets::default(), BTreeSet::new());
+        Self { options, zones, budgets, imports, rolled, began: now }
     }
 
     /// Lets DNS see what is due.

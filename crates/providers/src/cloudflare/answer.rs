@@ -85,6 +85,16 @@ pub(super) fn refusal(answer: &http::Response<Bytes>) -> Refusal {
     Refusal { status: answer.status().as_u16(), codes, detail }
 }
 
+/// Whether an answer may mean that the token's value is not known: codes as users met them with dead tokens. Some of them
+/// also stand for a missing permission.
+pub(super) fn refuses_the_token(answer: &http::Response<Bytes>) -> bool {
+    match answer.status().as_u16() {
+        401 => true,
+        400 | 403 => refusal(answer).codes.iter().any(|code| [1_000, 6_003, 6_111, 9_109, 10_000].contains(code)),
+        _ => false,
+    }
+}
+
 pub(super) struct Verdict {
     pub(super) kind: ErrorKind,
     pub(super) hint: Option<&'static str>,

@@ -15,10 +15,10 @@ const RECORD: &str = r#"{"id":"r1","name":"A.Example.com","type":"A","content":"
     "proxied":false,"ttl":300,"settings":{},"meta":{},"comment":null,"tags":[],
     "created_on":"2025-03-17T20:37:05.368097Z","modified_on":"2025-03-17T20:37:05.368097Z","zone_id":"old"}"#;
 
-fn client(script: &Arc<Script>) -> Cloudflare {
+pub(super) fn client(script: &Arc<Script>) -> Cloudflare {
     let options = CloudflareOptions {
         base: BaseUrl::parse("https://api.example/client/v4/").unwrap(),
-        token: ApiToken::new(TOKEN),
+        token: ApiToken::new(TOKEN).into(),
         zone: ZoneId::parse("zone1").unwrap(),
         account: None,
     };
@@ -42,7 +42,7 @@ fn new_record() -> NewRecord {
     }
 }
 
-fn result(value: &str) -> Answer {
+pub(super) fn result(value: &str) -> Answer {
     json(200, &format!(r#"{{"result":{value},"success":true,"errors":[],"messages":[]}}"#))
 }
 
@@ -55,7 +55,7 @@ fn page(records: &[&str], total: usize) -> Answer {
     json(200, &format!(r#"{{"result":[{list}],"success":true,"result_info":{{"total_count":{total}}}}}"#))
 }
 
-fn error(code: i64, message: &str) -> String {
+pub(super) fn error(code: i64, message: &str) -> String {
     format!(r#"{{"success":false,"errors":[{{"code":{code},"message":"{message}"}}],"messages":[],"result":null}}"#)
 }
 
@@ -88,7 +88,7 @@ async fn call(client: &Cloudflare, name: &str) -> Result<(), ProviderError> {
         "patch" => client.patch(&RecordPatch { ttl: Some(60), ..RecordPatch::new(id("r1")) }).await.map(|_| ()),
         "delete" => client.delete(&id("r1")).await,
         "batch" => client.batch(&Batch { deletes: vec![id("r1")], ..Batch::default() }).await.map(|_| ()),
-        "roll_token" => client.roll_token("t1").await.map(|_| ()),
+        "roll_token" => client.roll_token(TokenOwner::User, "t1").await.map(|_| ()),
         other => panic!("no call {other}"),
     }
 }
@@ -215,7 +215,7 @@ async fn requests_are_as_documented() {
     assert_eq!(client.zone(&ZoneId::parse("zone1").unwrap()).await.unwrap().plan.legacy_id.unwrap(), "free");
     client.zones("example.com").await.unwrap();
     client.verify_token().await.unwrap();
-    assert_eq!(client.roll_token("t/1").await.unwrap().expose(), "cfut_new");
+    assert_eq!(client.roll_token(TokenOwner::User, "t/1").await.unwrap().expose(), "cfut_new");
     let base = "https://api.example/client/v4";
     let body = r#"{"name":"a.example.com","type":"A","content":"198.51.100.4","ttl":300,"proxied":false"#;
     assert_eq!(
@@ -389,7 +389,8 @@ async fn an_accounts_token_is_verified_on_the_accounts_path() {
     let script = Script::new([json(401, &error(1000, "Invalid API Token")), result(r#"{"id":"t","status":"active"}"#)]);
     let mut client = client(&script);
     client.options = Arc::new(CloudflareOptions { account: Some("acc1".into()), ..(*client.options).clone() });
-    assert_eq!(client.verify_token().await.unwrap().status, "active");
+    let status = client.verify_token().await.unwrap();
+    assert_eq!((status.status.as_str(), status.owner), ("active", TokenOwner::Account));
     assert!(script.sent()[1].ends_with("/accounts/acc1/tokens/verify"));
 }
 

@@ -29,6 +29,9 @@ pub struct Zone {
     /// The name servers that Cloudflare gave it.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub name_servers: Vec<String>,
+    /// What may be done with it, such as `#dns_records:edit`; Cloudflare sends it, but does not say for whom it holds.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub permissions: Vec<String>,
     /// Its plan.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub plan: Plan,
@@ -74,6 +77,15 @@ pub struct Usage {
     pub used: u64,
 }
 
+/// The zones that a token sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibleZones {
+    /// The first of them, at most fifty.
+    pub zones: Vec<Zone>,
+    /// How many there are, where Cloudflare says so.
+    pub total: Option<u64>,
+}
+
 impl Cloudflare {
     /// A zone by its id.
     pub async fn zone(&self, id: &ZoneId) -> Result<Zone, ProviderError> {
@@ -88,6 +100,14 @@ impl Cloudflare {
         let call = Call::new(Effect::Read, Method::GET, "GET /zones", "/zones".to_owned(), "find zone", subject)
             .query([("name", Some(name.to_owned())), ("per_page", Some("50".to_owned()))]);
         Ok(self.page(&call).await?.items)
+    }
+
+    /// The zones that the token sees at all. It sees those that it has any permission for, `Zone Read` most of all.
+    pub async fn visible_zones(&self) -> Result<VisibleZones, ProviderError> {
+        let call = Call::new(Effect::Read, Method::GET, "GET /zones", "/zones".to_owned(), "list zones", "")
+            .query([("per_page", Some("50".to_owned()))]);
+        let super::Page { items, total } = self.page(&call).await?;
+        Ok(VisibleZones { zones: items, total })
     }
 
     /// How full the zone is.

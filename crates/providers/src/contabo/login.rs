@@ -1,5 +1,6 @@
 //! The token: had once for all callers, renewed before it ends.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -114,7 +115,7 @@ impl Login {
         let options = &self.options;
         let redactor = Redactor::new([options.client_secret.expose(), options.password.expose()]);
         let call = login_call(options);
-        let blame = Blame { provider: Provider::Contabo, call: &call, redactor: &redactor };
+        let blame = Blame { provider: Provider::Contabo, call: &call, redactor: Cow::Borrowed(&redactor) };
         let request = login_request(options, &call).map_err(|error| (blame.unbuildable(&error.to_string()), false))?;
         // Before sending: the lifetime counts from when the server made the token, not from when we have it.
         let asked = self.clock.now();

@@ -1,39 +1,78 @@
 //! What is asked of the platforms before anything else, so that a wrong credential is one clear line at the start and
 //! not an error in every environment. A platform that cannot be reached for the moment keeps nobody from starting.
 
+use std::path::Path;
+
 use alfred_engine::ZoneSettings;
 use alfred_model::failure::Disposition;
+use alfred_model::id::ZoneId;
+use alfred_model::seam::Clock as _;
 use alfred_providers::ProviderError;
-use alfred_providers::cloudflare::{Cloudflare, MayEdit};
+use alfred_providers::cloudflare::{Cloudflare, TokenStatus};
 use alfred_providers::contabo::InstanceFilter;
 use alfred_providers::error::ErrorKind;
 
 use super::providers::Providers;
+use crate::cloudflare_token::findings::{self, Finding, Level};
+use crate::cloudflare_token::known_values::KnownValues;
 use crate::error::Failure;
 use crate::printer::Printer;
+use crate::system::SystemClock;
 
-/// Checks token, permission, zone and login.
-pub(super) async fn run(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    token(printer, providers).await?;
+/// Checks token, permission, zones and login, and then whether there is something to be warned of. Answers what
+/// Cloudflare said of the token, if it did.
+pub(super) async fn run(
+    printer: Printer,
+    providers: &Providers,
+    data_dir: &Path,
+) -> Result<Option<TokenStatus>, Failure> {
+    let asked = providers.cloudflare.verify_token().await;
+    say(printer, &findings::status(&asked))?;
     for one in &providers.zones {
         let cloudflare = providers.cloudflare.for_zone(one.id.clone());
         zone(printer, &cloudflare, one).await?;
-        permission(printer, &cloudflare, one).await?;
+        say(printer, &findings::edit(&cloudflare.may_edit().await, one.name.as_str()))?;
     }
-    login(printer, providers).await
+    login(printer, providers).await?;
+    let status = asked.ok();
+    if let Some(status) = &status {
+        care(printer, providers, data_dir, status).await?;
+    }
+    Ok(status)
 }
 
-async fn token(printer: Printer, providers: &Providers) -> Result<(), Failure> {
-    let Some(token) = answer(printer, "`CLOUDFLARE_API_TOKEN`", providers.cloudflare.verify_token().await, token_hint)?
-    else {
-        return Ok(());
-    };
-    if token.status == "active" {
-        printer.detail(format_args!("cloudflare: the token `{}` is active", token.id));
-        return Ok(());
+/// What does not keep anybody from starting: an end that is near, an old value, more permissions than needed.
+async fn care(printer: Printer, providers: &Providers, data_dir: &Path, status: &TokenStatus) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let cloudflare = &providers.cloudflare;
+    let noted = KnownValues::load(data_dir)
+        .and_then(|mut known| known.note(&cloudflare.token().current(), status, now))
+        .inspect_err(|failure| printer.warning(format_args!("the age of the token's value is not kept: {failure}")));
+    say(printer, &findings::end(status.expires_on, now))?;
+    if let Ok(first_seen) = noted {
+        say(printer, &findings::age(Some(first_seen), now))?;
     }
-    let words = format!("the token in `CLOUDFLARE_API_TOKEN` is {}", token.status);
-    Err(Failure::new(words).hint("make a new one at https://dash.cloudflare.com/profile/api-tokens"))
+    let zones = cloudflare.visible_zones().await;
+    let own: Vec<ZoneId> = providers.zones.iter().map(|zone| zone.id.clone()).collect();
+    say(printer, &findings::zones(&zones, &own))?;
+    say(printer, &findings::tokens(&cloudflare.may_read_tokens().await))
+}
+
+/// A problem keeps from starting; what could not be asked does not.
+fn say(printer: Printer, finding: &Finding) -> Result<(), Failure> {
+    match finding.level {
+        Level::Ok => printer.detail(format_args!("cloudflare: {}", finding.words)),
+        Level::Warning => printer.warning(finding.line()),
+        Level::Unknown => printer.warning(format_args!("{}; starting all the same", finding.words)),
+        Level::Problem => {
+            let failure = Failure::new(finding.words.as_str());
+            return Err(match &finding.mend {
+                Some(mend) => failure.hint(mend.as_str()),
+                None => failure,
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<(), Failure> {
@@ -63,21 +102,6 @@ async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) ->
     Err(Failure::new(words).hint("correct one of them"))
 }
 
-async fn permission(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<(), Failure> {
-    let hint = "give it `DNS Write` on the zone at https://dash.cloudflare.com/profile/api-tokens";
-    match answer(printer, "`CLOUDFLARE_API_TOKEN`", cloudflare.may_edit().await, token_hint)? {
-        Some(MayEdit::No(words)) => {
-            let words = format!("the token in `CLOUDFLARE_API_TOKEN` may not edit the zone `{}`: {words}", zone.name);
-            Err(Failure::new(words).hint(hint))
-        }
-        Some(MayEdit::Yes) => {
-            printer.detail(format_args!("cloudflare: the token may edit the zone `{}`", zone.name));
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
 async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
     // A name that nobody has: the answer is short, and it takes a login to get it.
     let filter = InstanceFilter::display_name("alfredos-start-up-check");
@@ -88,12 +112,6 @@ async fn login(printer: Printer, providers: &Providers) -> Result<(), Failure> {
         printer.detail("contabo: the login works");
     }
     Ok(())
-}
-
-fn token_hint(error: &ProviderError) -> Option<&'static str> {
-    // Where the permission is missing, the client's own words already say which.
-    let hint = "check its value, or make a new one at https://dash.cloudflare.com/profile/api-tokens";
-    (error.kind != ErrorKind::Permission).then_some(hint)
 }
 
 /// The answer; nothing and a warning, if the platform cannot be asked now; a failure, if it said no.

@@ -84,7 +84,7 @@ fn zone_id() -> Result<ZoneId, Failure> {
 fn cloudflare_options(http: &str) -> Result<CloudflareOptions, Failure> {
     Ok(CloudflareOptions {
         base: base(&format!("{http}/client/v4"))?,
-        token: ApiToken::new(DEMO_TOKEN),
+        token: ApiToken::new(DEMO_TOKEN).into(),
         zone: zone_id()?,
         account: None,
     })

@@ -9,16 +9,17 @@ use alfred_model::name::DomainName;
 use alfred_model::policy::Policy;
 use alfred_providers::BaseUrl;
 use alfred_providers::authority::{Authorities, Authority, DnsAuthority, Source};
-use alfred_providers::budget::Budget;
-use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions};
+use alfred_providers::budget::{Budget, DEFAULT_SHARE};
+use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions, TokenSource};
 use alfred_providers::contabo::{Contabo, ContaboOptions, DEFAULT_PAGE_SIZE};
 use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::{Reach, TcpReach};
-use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
+use alfred_providers::secret::{ApiPassword, ClientSecret};
 use alfred_providers::transport::{HttpOptions, HttpTransport, Transport};
 use alfred_store::{SqlStore, Store};
 use secrecy::ExposeSecret;
 
+use crate::cloudflare_token;
 use crate::config::{Config, Key, Kind};
 use crate::error::Failure;
 use crate::system::{SystemClock, SystemRandom};
@@ -54,19 +55,13 @@ impl Providers {
         let transport = transport()?;
         let zones = zones(config)?;
         let authority = authority(config, &zones)?;
-        let cloudflare_base = base(config, Key::CloudflareApiBase)?;
+        let cloudflare = cloudflare_options(config)?;
         let contabo_base = base(config, Key::ContaboApiBase)?;
         // A stand-in on this machine needs no patience, and is paid by nobody.
-        let policy = if is_loopback(&cloudflare_base) && is_loopback(&contabo_base) {
+        let policy = if is_loopback(&cloudflare.base) && is_loopback(&contabo_base) {
             Policy::local()
         } else {
             Policy::platform()
-        };
-        let cloudflare = CloudflareOptions {
-            base: cloudflare_base,
-            token: ApiToken::new(secret(config, Key::CloudflareApiToken)),
-            zone: zones[0].id.clone(),
-            account: config.text(Key::CloudflareAccountId).map(str::to_owned),
         };
         let contabo = ContaboOptions {
             base: contabo_base,
@@ -137,6 +132,26 @@ fn authority(config: &Config, zones: &[ZoneSettings]) -> Result<Arc<dyn Authorit
     Ok(Arc::new(Authorities::new(each)))
 }
 
+/// What the configuration says of Cloudflare, for commands that need nothing else of it too. The zone is the first of
+/// those that are configured.
+pub(in crate::commands) fn cloudflare_options(config: &Config) -> Result<CloudflareOptions, Failure> {
+    check_set(config, &[Key::CloudflareApiToken, Key::CloudflareZoneId])?;
+    let first =
+        config.text(Key::CloudflareZoneId).and_then(|ids| ids.split(',').map(str::trim).find(|id| !id.is_empty()));
+    Ok(CloudflareOptions {
+        base: base(config, Key::CloudflareApiBase)?,
+        token: cloudflare_token::source(config),
+        zone: first.and_then(ZoneId::parse).ok_or_else(|| config.wrong(Key::CloudflareZoneId, "a zone's id"))?,
+        account: config.text(Key::CloudflareAccountId).map(str::to_owned),
+    })
+}
+
+/// A client for Cloudflare alone.
+pub(in crate::commands) fn cloudflare_alone(transport: &Arc<dyn Transport>, options: CloudflareOptions) -> Cloudflare {
+    let budget = Budget::new(Arc::new(SystemClock), DEFAULT_SHARE);
+    Cloudflare::new(Arc::clone(transport), options, budget, CallCounts::new())
+}
+
 /// Both clients, over one transport, and the count of their calls.
 pub(super) fn clients(
     transport: &Arc<dyn Transport>,
@@ -153,24 +168,30 @@ pub(super) fn clients(
 
 /// The budget of the token: with PostgreSQL the one of all replicas. A SQLite file has one process, which counts by
 /// itself.
-fn budget(config: &Config, store: &Arc<SqlStore>, token: &ApiToken) -> Result<Arc<Budget>, Failure> {
+fn budget(config: &Config, store: &Arc<SqlStore>, token: &TokenSource) -> Result<Arc<Budget>, Failure> {
     let share = api_share(config)?;
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     if store.is_shared() {
-        return Ok(alfred_engine::shared_budget(Arc::clone(store) as Arc<dyn Store>, token, share, clock, random));
+        return Ok(alfred_engine::shared_budget(
+            Arc::clone(store) as Arc<dyn Store>,
+            &token.current(),
+            share,
+            clock,
+            random,
+        ));
     }
     Ok(Budget::new(clock, share))
 }
 
 /// How much of the limit is ours, in percent.
-fn api_share(config: &Config) -> Result<u32, Failure> {
+pub(in crate::commands) fn api_share(config: &Config) -> Result<u32, Failure> {
     let expected = "a percentage from 1 to 100";
     let share: u32 = needed(config, Key::ApiShare, expected)?;
     if (1..=100).contains(&share) { Ok(share) } else { Err(config.wrong(Key::ApiShare, expected)) }
 }
 
 /// The transport over real sockets.
-pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
+pub(in crate::commands) fn transport() -> Result<Arc<dyn Transport>, Failure> {
     let transport = HttpTransport::new(&HttpOptions::from_environment());
     let transport = transport.map_err(|error| Failure::because("cannot reach the platforms", &error))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
@@ -182,16 +203,27 @@ pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
 }
 
 fn check_needed(config: &Config) -> Result<(), Failure> {
-    let missing = NEEDED.iter().filter(|key| match key.kind() {
+    match missing(config, &NEEDED) {
+        None => Ok(()),
+        Some(failure) => {
+            let hint = "set them in the environment or in `.env.server`, or try `alfred up --local`, which needs none";
+            Err(failure.hint(hint))
+        }
+    }
+}
+
+fn check_set(config: &Config, keys: &[Key]) -> Result<(), Failure> {
+    let failure = missing(config, keys);
+    failure.map_or(Ok(()), |failure| Err(failure.hint("set them in the environment or in `.env.server`")))
+}
+
+fn missing(config: &Config, keys: &[Key]) -> Option<Failure> {
+    let missing = keys.iter().filter(|key| match key.kind() {
         Kind::Secret => config.secret(**key).is_none(),
         Kind::Plain | Kind::Url => config.text(**key).is_none(),
     });
     let missing: Vec<String> = missing.map(|key| format!("`{}`", key.variable())).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("not configured: {}", missing.join(", ")))
-        .hint("set them in the environment or in `.env.server`, or try `alfred up --local`, which needs none"))
+    (!missing.is_empty()).then(|| Failure::usage(format!("not configured: {}", missing.join(", "))))
 }
 
 fn needed<T: std::str::FromStr>(config: &Config, key: Key, expected: &str) -> Result<T, Failure> {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     bench::{Bench, codes, records_path, request},
     cloudflare::{
-        DEMO_ACCOUNT_ID, DEMO_TOKEN_ID, DEMO_ZONE_ID, Permission, Plan, RateOptions, TokenOptions, TokenOwner,
-        TokenStatus, ZoneOptions,
+        DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_MANAGER_TOKEN_ID, DEMO_TOKEN_ID, DEMO_ZONE_ID, Permission, Plan,
+        RateOptions, TokenOptions, TokenOwner, TokenStatus, ZoneOptions,
     },
 };
 
@@ -137,6 +137,54 @@ async fn a_rolled_token_dies_at_once() {
     assert_eq!(with_token(&bench, value, "GET", "/zones", Value::Null).await.0, 200);
     let state = bench.cloud.cloudflare().state();
     assert!(!format!("{state:?}").contains(value), "a token must not be in a debug text");
+}
+
+#[tokio::test]
+async fn tokens_are_read_by_who_may_manage_them_and_never_with_their_values() {
+    let bench = with_tokens(vec![
+        TokenOptions { zones: Some(vec![OTHER_ZONE_ID.into()]), name: "dns".into(), ..TokenOptions::new("p", "plain") },
+        TokenOptions { owner: TokenOwner::Account, status: TokenStatus::Disabled, ..TokenOptions::new("a", "account") },
+    ]);
+    let account = format!("/accounts/{DEMO_ACCOUNT_ID}/tokens");
+    for path in ["/user/tokens", "/user/tokens/p", account.as_str(), &format!("{account}/a")] {
+        let (status, answer) = with_token(&bench, "plain", "GET", path, Value::Null).await;
+        assert_eq!((status, codes(&answer)), (403, (10000, None)), "{path}");
+        let (status, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", path, Value::Null).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        let shown = answer.to_string();
+        assert!(!shown.contains("plain") && !shown.contains(DEMO_MANAGER_TOKEN), "{shown}");
+    }
+    let (_, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", "/user/tokens?per_page=5", Value::Null).await;
+    let ids: Vec<&str> =
+        answer["result"].as_array().unwrap().iter().map(|token| token["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [DEMO_TOKEN_ID, DEMO_MANAGER_TOKEN_ID, "p"]);
+    assert_eq!(answer["result_info"]["total_count"], 3);
+    let (_, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", &account, Value::Null).await;
+    assert_eq!((&answer["result"][0]["id"], &answer["result"][0]["status"]), (&json!("a"), &json!("disabled")));
+    let (_, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", "/user/tokens/p", Value::Null).await;
+    let token = &answer["result"];
+    assert_eq!((&token["name"], &token["status"]), (&json!("dns"), &json!("active")));
+    assert_eq!(
+        token["policies"][0]["resources"],
+        json!({format!("com.cloudflare.api.account.zone.{OTHER_ZONE_ID}"): "*"})
+    );
+    assert_eq!(token["policies"][0]["permission_groups"][0]["name"], "DNS Write");
+    // The other owner's path does not know it, and pages have the documented sizes.
+    for path in ["/user/tokens/a", "/user/tokens/nobody"] {
+        let (status, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", path, Value::Null).await;
+        assert_eq!((status, codes(&answer)), (400, (7003, None)), "{path}");
+    }
+    assert_eq!(bench.call("GET", "/user/tokens?per_page=4", Value::Null).await.0, 400);
+}
+
+#[tokio::test]
+async fn the_demos_manager_manages_tokens_and_sees_no_zone() {
+    let bench = Bench::with_plan(Plan::Free);
+    let (_, answer) = with_token(&bench, DEMO_MANAGER_TOKEN, "GET", "/zones", Value::Null).await;
+    assert_eq!(answer["result_info"]["total_count"], 0);
+    assert_eq!(with_token(&bench, DEMO_MANAGER_TOKEN, "GET", &records_path(""), Value::Null).await.0, 403);
+    let path = format!("/user/tokens/{DEMO_TOKEN_ID}/value");
+    assert_eq!(with_token(&bench, DEMO_MANAGER_TOKEN, "PUT", &path, json!({})).await.0, 200);
 }
 
 #[tokio::test]
