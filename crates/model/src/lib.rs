@@ -9,6 +9,7 @@
 //! for an environment, [`pool`] for a VM that no environment has.
 
 pub mod audit;
+pub mod dns;
 pub mod environment;
 pub mod event;
 pub mod failure;
