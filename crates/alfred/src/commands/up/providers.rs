@@ -22,7 +22,7 @@ use crate::error::Failure;
 use crate::system::{SystemClock, SystemRandom};
 
 /// So much of Cloudflare's request budget is ours, in percent; the rest is for people and their other tools.
-const BUDGET_SHARE: u32 = 90;
+pub(in crate::commands) const BUDGET_SHARE: u32 = 90;
 
 /// What the control plane cannot do without.
 const NEEDED: [Key; 7] = [
@@ -115,7 +115,7 @@ pub(super) fn clients(
 }
 
 /// The transport over real sockets.
-pub(super) fn transport() -> Result<Arc<dyn Transport>, Failure> {
+pub(in crate::commands) fn transport() -> Result<Arc<dyn Transport>, Failure> {
     let transport = HttpTransport::new(&HttpOptions::from_environment());
     let transport = transport.map_err(|error| Failure::because("cannot reach the platforms", &error))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
@@ -143,11 +143,11 @@ fn needed<T: std::str::FromStr>(config: &Config, key: Key, expected: &str) -> Re
     config.parse(key, expected)?.ok_or_else(|| config.wrong(key, expected))
 }
 
-fn secret(config: &Config, key: Key) -> &str {
+pub(in crate::commands) fn secret(config: &Config, key: Key) -> &str {
     config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default()
 }
 
-fn base(config: &Config, key: Key) -> Result<BaseUrl, Failure> {
+pub(in crate::commands) fn base(config: &Config, key: Key) -> Result<BaseUrl, Failure> {
     let text = config.text(key).unwrap_or_default();
     BaseUrl::parse(text).map_err(|_| config.wrong(key, "a URL such as `https://api.example.com`"))
 }
