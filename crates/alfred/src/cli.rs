@@ -1,6 +1,7 @@
 //! What a user may type: the types that clap fills, with the help that they read. Nothing here acts.
 
 mod cloud;
+mod dns;
 mod env;
 mod token;
 
@@ -11,6 +12,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use cloud::{CloudArguments, Plan};
+pub(crate) use dns::{
+    DnsApplyArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments, DnsSetArguments,
+    DnsVerifyArguments, FileArguments,
+};
 pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 
@@ -82,6 +87,10 @@ pub(crate) enum Command {
     /// Create, list, watch and delete environments
     #[command(subcommand)]
     Env(EnvCommand),
+
+    /// Keep DNS records by hand or from a file, straight at Cloudflare; needs no server
+    #[command(subcommand)]
+    Dns(DnsCommand),
 
     /// Look at the VMs that are paid for
     #[command(subcommand)]

@@ -6,6 +6,7 @@ mod cloud;
 mod completions;
 mod config;
 mod demo;
+mod dns;
 mod env;
 mod token;
 mod up;
@@ -89,10 +90,12 @@ fn start(cli: Cli, printer: Printer) -> Result<Exit, Failure> {
     let context = Context { printer, config, global: cli.global };
     // Fails only if it is done twice, and then it is done.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::because("cannot start the runtime", &error))?;
+    let mut runtime = match &cli.command {
+        // One writer and one list: more threads would only tear apart what is handed in together.
+        Command::Dns(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(|error| Failure::because("cannot start the runtime", &error))?;
     let result = runtime.block_on(dispatch(&context, cli.command));
     // Whatever still reads in the background must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -105,6 +108,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Up(arguments) => up::run(context, arguments).await,
         Command::Cloud(arguments) => cloud::run(context, *arguments).await,
         Command::Env(command) => env::run(context, command).await,
+        Command::Dns(command) => dns::run(context, command).await,
         Command::Vm(command) => vm::run(context, command).await,
         Command::Audit => audit::run(context).await,
         Command::Token(command) => token::run(context, command).await,

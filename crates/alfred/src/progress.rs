@@ -111,6 +111,50 @@ impl Progress {
     }
 }
 
+/// How many of many changes were made: one bar on a terminal, lines for what must be waited for elsewhere.
+pub(crate) struct Bar {
+    printer: Printer,
+    shown: ProgressBar,
+    said: std::sync::Mutex<String>,
+}
+
+impl Bar {
+    /// A bar of `length` steps; it is seen on a terminal alone.
+    pub(crate) fn new(printer: Printer, length: usize) -> Self {
+        let shown = if printer.live() { ProgressBar::new(length as u64) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:30.cyan} {pos}/{len} {elapsed:>4} {wide_msg}");
+        shown.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { printer, shown, said: std::sync::Mutex::default() }
+    }
+
+    /// One more step was done.
+    pub(crate) fn advance(&self) {
+        self.shown.inc(1);
+        if self.printer.live() {
+            self.shown.set_message("");
+        }
+    }
+
+    /// Says what is waited for; the same thing once.
+    pub(crate) fn say(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *said == text {
+            return;
+        }
+        text.clone_into(&mut said);
+        if self.printer.live() {
+            self.shown.set_message(crate::error::one_line(text));
+        } else {
+            self.printer.note(crate::error::one_line(text));
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.shown.finish_and_clear();
+    }
+}
+
 /// A line at the foot of the screen. It is put there before it is drawn: a bar that draws itself first leaves a line behind.
 fn bar(screen: &MultiProgress, slug: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner:.cyan} {prefix:28} {elapsed:>4} {wide_msg}")

@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod budget;
+pub mod dns;
 pub mod environment;
 pub mod event;
 pub mod failure;

@@ -40,6 +40,16 @@ pub struct ServerAnswer {
     pub state: AnswerState,
 }
 
+/// As [`ServerAnswer`], with what the name is an alias for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullAnswer {
+    /// What the server said.
+    pub answer: ServerAnswer,
+    /// The name that the CNAME record leads to, in lower case and without a final dot; none where there is no such
+    /// record.
+    pub alias: Option<String>,
+}
+
 /// The kinds of answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerState {
@@ -115,17 +125,25 @@ impl DnsAuthority {
         Self { servers: Servers::Zone(Box::new(ZoneServers::new(zone, Some(resolver)))), random }
     }
 
-    async fn ask_server(&self, server: &Server, name: &DomainName) -> ServerAnswer {
+    /// As [`Authority::ask`], also for those who want to know a CNAME record from an address.
+    pub async fn ask_fully(&self, name: &DomainName) -> Result<Vec<FullAnswer>, AuthorityError> {
+        let servers: Arc<[Server]> = match &self.servers {
+            Servers::Fixed(addresses) if addresses.is_empty() => return Err(AuthorityError::EmptyList),
+            Servers::Fixed(addresses) => addresses.iter().map(|address| Server::fixed(*address)).collect(),
+            Servers::Zone(zone) => zone.find().await?,
+        };
+        Ok(futures::future::join_all(servers.iter().map(|server| self.ask_server(server, name))).await)
+    }
+
+    async fn ask_server(&self, server: &Server, name: &DomainName) -> FullAnswer {
         let mut failures = Vec::new();
         // A server may have addresses that this machine has no route to, mostly IPv6 ones.
         for address in &server.addresses {
             match self.ask_address(*address, name).await {
                 Ok(reply) if !matches!(reply.state, AnswerState::Failed(_)) => {
-                    return ServerAnswer {
-                        server: server.label.clone(),
-                        addresses: reply.addresses,
-                        state: reply.state,
-                    };
+                    let Reply { addresses, alias, state, .. } = reply;
+                    let answer = ServerAnswer { server: server.label.clone(), addresses, state };
+                    return FullAnswer { answer, alias };
                 }
                 Ok(Reply { state: AnswerState::Failed(words), .. }) | Err(words) => {
                     failures.push(format!("{address}: {words}"));
@@ -134,7 +152,8 @@ impl DnsAuthority {
             }
         }
         let state = AnswerState::Failed(failures.join("; "));
-        ServerAnswer { server: server.label.clone(), addresses: Vec::new(), state }
+        let answer = ServerAnswer { server: server.label.clone(), addresses: Vec::new(), state };
+        FullAnswer { answer, alias: None }
     }
 
     async fn ask_address(&self, server: SocketAddr, name: &DomainName) -> Result<Reply, String> {
@@ -157,12 +176,7 @@ impl DnsAuthority {
 #[async_trait]
 impl Authority for DnsAuthority {
     async fn ask(&self, name: &DomainName) -> Result<Vec<ServerAnswer>, AuthorityError> {
-        let servers: Arc<[Server]> = match &self.servers {
-            Servers::Fixed(addresses) if addresses.is_empty() => return Err(AuthorityError::EmptyList),
-            Servers::Fixed(addresses) => addresses.iter().map(|address| Server::fixed(*address)).collect(),
-            Servers::Zone(zone) => zone.find().await?,
-        };
-        Ok(futures::future::join_all(servers.iter().map(|server| self.ask_server(server, name))).await)
+        Ok(self.ask_fully(name).await?.into_iter().map(|full| full.answer).collect())
     }
 }
 

@@ -62,6 +62,8 @@ keys! {
     Domain, "domain", "ALFRED_DOMAIN", Plain, None;
     /// Who is asked whether a name answers, as `IP:PORT`, instead of the zone's own servers.
     DnsServer, "dns_server", "ALFRED_DNS_SERVER", Plain, None;
+    /// Whose records `alfred dns` keeps in the zone.
+    DnsOwner, "dns_owner", "ALFRED_DNS_OWNER", Plain, Some("dns");
     /// The port that a VM must accept connections on to be ready.
     ReadinessPort, "readiness_port", "ALFRED_READINESS_PORT", Plain, Some("22");
     /// What is bought: Contabo's product id.

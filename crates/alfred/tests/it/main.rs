@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod config;
+mod dns;
 mod house;
 mod life;
 mod output;

@@ -111,6 +111,18 @@ impl Place {
         self.start_arguments(line.split_whitespace())
     }
 
+    /// Starts a command that ends by itself, and goes on without waiting for it.
+    pub(crate) fn start_in_background(&self, line: &str) -> Running {
+        let stderr = self.path().join("stderr");
+        let child = self
+            .command(line.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&stderr).unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, told: serde_json::Value::Null, stderr }
+    }
+
     /// Starts a control plane on a local cloud with one fault.
     pub(crate) fn start_with_fault(&self, rule: &str) -> Running {
         self.start_arguments(["up", "--local", "--instant", "--listen", "127.0.0.1:0", "--fault", rule].into_iter())

@@ -21,6 +21,8 @@ pub(super) struct Question {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) addresses: Vec<Ipv4Addr>,
+    /// What the name itself is an alias for, in lower case and without a final dot.
+    pub(super) alias: Option<String>,
     pub(super) state: AnswerState,
     pub(super) truncated: bool,
 }
@@ -68,7 +70,16 @@ impl Question {
             ResponseCode::Refused => (Vec::new(), AnswerState::Refused),
             other => failed(format!("it answered {other}")),
         };
-        Reply { addresses, state, truncated: message.metadata.truncation }
+        let alias = if state == AnswerState::Answered { self.alias(message) } else { None };
+        Reply { addresses, alias, state, truncated: message.metadata.truncation }
+    }
+
+    fn alias(&self, message: &Message) -> Option<String> {
+        let mut own = message.answers.iter().filter(|record| record.name == *self.query.name());
+        own.find_map(|record| match &record.data {
+            RData::CNAME(target) => Some(target.0.to_ascii().trim_end_matches('.').to_ascii_lowercase()),
+            _ => None,
+        })
     }
 
     /// The addresses of the name or of what it is an alias for; none if the name has neither.

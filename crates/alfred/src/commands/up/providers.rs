@@ -230,11 +230,11 @@ fn needed<T: std::str::FromStr>(config: &Config, key: Key, expected: &str) -> Re
     config.parse(key, expected)?.ok_or_else(|| config.wrong(key, expected))
 }
 
-fn secret(config: &Config, key: Key) -> &str {
+pub(in crate::commands) fn secret(config: &Config, key: Key) -> &str {
     config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default()
 }
 
-fn base(config: &Config, key: Key) -> Result<BaseUrl, Failure> {
+pub(in crate::commands) fn base(config: &Config, key: Key) -> Result<BaseUrl, Failure> {
     let text = config.text(key).unwrap_or_default();
     BaseUrl::parse(text).map_err(|_| config.wrong(key, "a URL such as `https://api.example.com`"))
 }
