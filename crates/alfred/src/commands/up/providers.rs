@@ -252,3 +252,25 @@ fn is_loopback(base: &BaseUrl) -> bool {
     let address = authority.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| authority.parse::<IpAddr>());
     address.is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Sources;
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage() {
+        let share = |text: &str| {
+            let environment = [("ALFRED_API_SHARE", text), ("HOME", "/nowhere")];
+            let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let sources = Sources { environment, directory: "/nowhere".into(), ..Sources::default() };
+            api_share(&Config::load(&sources).unwrap()).map_err(|failure| failure.to_string())
+        };
+        assert_eq!([share("1"), share("45"), share("100"), share("")], [Ok(1), Ok(45), Ok(100), Ok(90)]);
+        for wrong in ["0", "101", "-5", "4.5", "90 %", "much"] {
+            let words = share(wrong).unwrap_err();
+            assert!(words.contains("`ALFRED_API_SHARE`") && words.contains("a percentage from 1 to 100"), "{words}");
+        }
+    }
+}
