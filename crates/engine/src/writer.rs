@@ -197,9 +197,8 @@ impl Change {
 
     fn look(&self) -> &Look {
         match self {
-            Self::Write { look, .. } => look,
             Self::Withdraw { look: Look::Nowhere, .. } => &Look::Ours,
-            Self::Withdraw { look, .. } => look,
+            Self::Write { look, .. } | Self::Withdraw { look, .. } => look,
         }
     }
 

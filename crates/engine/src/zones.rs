@@ -171,16 +171,12 @@ impl Engine {
             Some(rooms) => rooms,
             None => self.look_for_room().await?,
         };
-        Ok(match spread(&rooms, count) {
-            Some(places) => {
-                let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
-                Ok(Places { zones, taken: false, _gate: gate })
-            }
-            None => {
-                let names = self.zones.iter().map(|zone| zone.name.clone());
-                Err(NoRoom { asked: count, zones: names.zip(rooms).collect() })
-            }
-        })
+        let Some(places) = spread(&rooms, count) else {
+            let names = self.zones.iter().map(|zone| zone.name.clone());
+            return Ok(Err(NoRoom { asked: count, zones: names.zip(rooms).collect() }));
+        };
+        let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
+        Ok(Ok(Places { zones, taken: false, _gate: gate }))
     }
 
     async fn look_for_room(&self) -> Result<Vec<Room>, StoreError> {

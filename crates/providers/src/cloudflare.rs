@@ -106,7 +106,14 @@ impl Cloudflare {
     /// The same client, with its reads waiting behind all other calls.
     #[must_use]
     pub fn for_audit(&self) -> Self {
-        Self { reads_as: Priority::Audit, ..self.clone() }
+        self.reading_as(Priority::Audit)
+    }
+
+    /// The same client, with its reads waiting as calls of this priority do: whoever reads in order to delete is as
+    /// urgent as the deletion.
+    #[must_use]
+    pub fn reading_as(&self, priority: Priority) -> Self {
+        Self { reads_as: priority, ..self.clone() }
     }
 
     /// The same client, about another zone that the token may edit.

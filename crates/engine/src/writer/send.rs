@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use alfred_model::failure::{Disposition, Failure};
 use alfred_model::name::DomainName;
+use alfred_providers::budget::Priority;
 use alfred_providers::cloudflare::{PER_PAGE_MAX, Record, RecordFilter};
 use alfred_providers::{ErrorKind, ProviderError};
 
@@ -64,7 +65,7 @@ impl Zone {
             }
         }
         let everywhere = reading.iter().any(Wanted::looks_everywhere);
-        match self.read(reading.iter().map(Wanted::name), everywhere).await {
+        match self.read(&reading, everywhere).await {
             Ok(there) => units.extend(reading.into_iter().filter_map(|wanted| {
                 let records = there.get(wanted.name().as_str()).map_or(&[][..], Vec::as_slice);
                 self.plan(wanted, records, false)
@@ -175,7 +176,7 @@ impl Zone {
 
     /// The zone is not as it was thought to be: it is looked at, and what is still to be done is planned anew.
     async fn read_again(&self, group: Vec<Unit>) -> Vec<Unit> {
-        match self.read(group.iter().map(|unit| unit.wanted.name()), true).await {
+        match self.read(group.iter().map(|unit| &unit.wanted), true).await {
             Ok(there) => {
                 let again = group.into_iter().filter_map(|unit| {
                     let records = there.get(unit.wanted.name().as_str()).map_or(&[][..], Vec::as_slice);
@@ -192,7 +193,7 @@ impl Zone {
 
     /// The answer to a batch was lost: what stands in the zone tells each asker what came of it.
     async fn read_back(&self, group: Vec<Unit>, failure: &Failure) {
-        let Ok(there) = self.read(group.iter().map(|unit| unit.wanted.name()), false).await else {
+        let Ok(there) = self.read(group.iter().map(|unit| &unit.wanted), false).await else {
             return answer_all(group, failure);
         };
         for unit in group {
@@ -204,12 +205,19 @@ impl Zone {
     }
 
     /// The zone's records of the names in question, by name: all of them, or at least ours.
-    async fn read<'a>(&self, names: impl Iterator<Item = &'a DomainName>, everywhere: bool) -> Result<There, Failure> {
-        let names: Vec<&DomainName> = names.collect();
+    async fn read<'a>(
+        &self,
+        wanted: impl IntoIterator<Item = &'a Wanted>,
+        everywhere: bool,
+    ) -> Result<There, Failure> {
+        let wanted: Vec<&Wanted> = wanted.into_iter().collect();
+        let names: Vec<&DomainName> = wanted.iter().map(|wanted| wanted.name()).collect();
+        // A read that a change waits for is as urgent as the change.
+        let priority = wanted.iter().map(|wanted| wanted.priority()).min().unwrap_or(Priority::Read);
         let mut there = There::new();
         if names.len() <= NAMES_READ_SINGLY {
             for name in names {
-                let records = self.list(&RecordFilter::name(name.as_str())).await?;
+                let records = self.list(&RecordFilter::name(name.as_str()), priority).await?;
                 there.insert(name.to_string(), records);
             }
             return Ok(there);
@@ -219,7 +227,7 @@ impl Zone {
         } else {
             RecordFilter::comment_startswith(self.comment_prefix.clone())
         };
-        let records = self.list(&filter).await?;
+        let records = self.list(&filter, priority).await?;
         if everywhere {
             self.known.whole_zone(records.iter().map(|record| record.name.as_str()));
         }
@@ -233,8 +241,8 @@ impl Zone {
         Ok(there)
     }
 
-    async fn list(&self, filter: &RecordFilter) -> Result<Vec<Record>, Failure> {
-        self.cloudflare.records(filter, PER_PAGE_MAX).await.map_err(|error| error.failure())
+    async fn list(&self, filter: &RecordFilter, priority: Priority) -> Result<Vec<Record>, Failure> {
+        self.cloudflare.reading_as(priority).records(filter, PER_PAGE_MAX).await.map_err(|error| error.failure())
     }
 }
 

@@ -22,6 +22,12 @@ impl Wanted {
         self.asks[0].change.name()
     }
 
+    /// How urgent it is.
+    pub(super) fn priority(&self) -> Priority {
+        let withdraws = self.asks.iter().any(|ask| matches!(ask.change, Change::Withdraw { .. }));
+        if withdraws { Priority::Deletion } else { Priority::NewName }
+    }
+
     /// The records to plan with, where nothing needs to be read.
     pub(super) fn seen(&self) -> Option<Vec<Record>> {
         let mut seen = Vec::new();

@@ -1,5 +1,6 @@
 //! The DNS writer by itself: changes are handed in directly, as the engine, the audit and `alfred dns` do.
 
+mod absence;
 mod counts;
 mod faults;
 mod wishes;

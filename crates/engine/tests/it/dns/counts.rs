@@ -67,9 +67,9 @@ async fn a_thousand_changes_in_a_paid_zone_are_one_write() {
             ((0..CHANGES).map(|number| write(number, 2, Look::Ours)).collect(), 1),
             ((0..CHANGES).map(withdraw).collect(), 1),
         ] {
-            let (writes, reads) = (place.counts.of(BATCH), place.counts.of(LIST));
+            let (batches, reads) = (place.counts.of(BATCH), place.counts.of(LIST));
             all_done(&submit(&writer, change).await);
-            assert_eq!(place.counts.of(BATCH) - writes, 1, "{plan:?}");
+            assert_eq!(place.counts.of(BATCH) - batches, 1, "{plan:?}");
             assert_eq!(place.counts.of(LIST) - reads, lists, "{plan:?}");
         }
         assert_eq!(place.counts.total(), 6, "{plan:?}: its plan was asked for once");
@@ -109,9 +109,8 @@ async fn one_bad_change_in_two_hundred_is_found_in_nine_to_fifteen_calls() {
     for place_of_bad in [0, 122, 199] {
         let place = Place::new(4, Plan::Free, None);
         let writer = place.writer();
-        let changes = (0..200).map(|number| match number == place_of_bad {
-            true => bad(number),
-            false => write(number, 1, Look::Nowhere),
+        let changes = (0..200).map(|number| {
+            if number == place_of_bad { bad(number) } else { write(number, 1, Look::Nowhere) }
         });
         let outcomes = submit(&writer, changes).await;
         for (number, outcome) in (0..).zip(&outcomes) {

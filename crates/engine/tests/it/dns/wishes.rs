@@ -55,7 +55,7 @@ impl Draw {
 
     fn wishes(&mut self) -> Wishes {
         let count = 1 + self.below(NAMES);
-        (0..count).map(|_| (self.below(NAMES), (self.below(4) > 0).then(|| 1 + self.below(3) as u8))).collect()
+        (0..count).map(|_| (self.below(NAMES), (self.below(4) > 0).then(|| [1, 2, 3][self.below(3) as usize]))).collect()
     }
 
     /// Records of other people, also at our names and with our comments, altered or copied.
@@ -176,9 +176,9 @@ async fn one(seed: u64) {
     settle(&writer, &wishes, &what).await;
     assert_granted(&place, &wishes, &foreign_before, &what);
     assert_eq!(foreign(&place), foreign_before, "{what}: promise 3");
-    let writes = place.counts.of(BATCH);
+    let batches = place.counts.of(BATCH);
     settle(&place.writer(), &wishes, &what).await;
-    assert_eq!(place.counts.of(BATCH), writes, "{what}: a second run writes nothing");
+    assert_eq!(place.counts.of(BATCH), batches, "{what}: a second run writes nothing");
 }
 
 #[tokio::test(start_paused = true)]
