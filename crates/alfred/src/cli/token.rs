@@ -30,18 +30,16 @@ pub(crate) enum TokenCommand {
     Check,
 
     /// Give the Cloudflare token a new value, prove it, and store it where the old one is
+    ///
+    /// The value must come from the file that `CLOUDFLARE_API_TOKEN_FILE` names, or from `.env.server`. Another token,
+    /// in `CLOUDFLARE_TOKEN_MANAGER`, rolls it. A running `alfred up` takes the new value up by itself. If anything goes
+    /// wrong on the way, run it again.
     Rotate(TokenRotateArguments),
 }
 
 /// What `alfred token rotate` takes.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Give the Cloudflare token a new value, prove it, and store it where the old one is\n\n\
-                  The value must come from the file that `CLOUDFLARE_API_TOKEN_FILE` names, or from `.env.server`. \
-                  Another token, in `CLOUDFLARE_TOKEN_MANAGER`, rolls it. A running `alfred up` takes the new value up \
-                  by itself. If anything goes wrong on the way, run it again.",
-    after_help = "Examples:\n  alfred token rotate\n  alfred token rotate --yes   # without a terminal"
-)]
+#[command(after_help = "Examples:\n  alfred token rotate\n  alfred token rotate --yes   # without a terminal")]
 pub(crate) struct TokenRotateArguments {
     /// Do not ask
     #[arg(long)]
