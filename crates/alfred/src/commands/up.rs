@@ -9,6 +9,7 @@ pub(super) mod first_token;
 pub(super) mod local;
 mod owner;
 pub(super) mod providers;
+mod schedule;
 mod store;
 
 use std::sync::Arc;
@@ -151,6 +152,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
         call_home_base: providers.call_home_base.clone(),
         concurrency: CONCURRENCY,
         lease,
+        audit: schedule::schedule(config)?,
     })
 }
 
