@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use alfred_engine::{CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
+use alfred_engine::{AuditSchedule, CreateEnvironments, Engine, Parts, Settings, ZoneSettings};
 use alfred_local_cloud::cloudflare::{DEMO_TOKEN, DEMO_ZONE, DEMO_ZONE_ID, Plan, ZoneOptions};
 use alfred_local_cloud::{Listen, LocalCloud, Options, contabo as local_contabo};
 use alfred_model::environment::{OnFailure, Setup, Status};
@@ -220,7 +220,6 @@ async fn engine(
         },
         Settings {
             policy: Policy::local(),
-            audit: alfred_engine::AuditSchedule::default(),
             zones: vec![ZoneSettings {
                 name: DEMO_ZONE.parse()?,
                 id: ZoneId::parse(DEMO_ZONE_ID).ok_or("a bad zone id")?,
@@ -234,6 +233,7 @@ async fn engine(
             call_home_base: None,
             concurrency: 256,
             lease: Duration::from_secs(30),
+            audit: AuditSchedule::default(),
         },
     );
     Ok(Plane { engine, contabo })

@@ -1,5 +1,6 @@
 //! What a user may type: the types that clap fills, with the help that they read. Nothing here acts.
 
+mod audit;
 mod cloud;
 mod dns;
 mod env;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use audit::AuditArguments;
 pub(crate) use cloud::{CloudArguments, Plan};
 pub(crate) use dns::{
     DnsApplyArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments, DnsSetArguments,
@@ -96,9 +98,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Vm(VmCommand),
 
-    /// Compare providers, store and ledger, and say what is not as it should be; changes nothing
-    #[command(after_help = "Example:\n  alfred audit")]
-    Audit,
+    /// Compare providers, store and ledger, and say what is not as it should be; dry unless told to repair
+    Audit(AuditArguments),
 
     /// Access tokens of alfred's own server, and care for the Cloudflare token
     #[command(subcommand)]

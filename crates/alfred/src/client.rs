@@ -172,6 +172,16 @@ impl Client {
         self.json(Call { body, ..Call::new(Method::POST, path) }).await
     }
 
+    /// The same for what takes minutes.
+    pub(crate) async fn post_slowly<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = Some(self.body(body)?);
+        self.json(Call { body, timeout: SLOW_TIMEOUT, ..Call::new(Method::POST, path) }).await
+    }
+
     /// Asks for something under an idempotency key, so that it is done once however often it is sent.
     pub(crate) async fn create<T: DeserializeOwned>(
         &self,

@@ -110,7 +110,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Env(command) => env::run(context, command).await,
         Command::Dns(command) => dns::run(context, command).await,
         Command::Vm(command) => vm::run(context, command).await,
-        Command::Audit => audit::run(context).await,
+        Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Token(command) => token::run(context, command).await,
         Command::Config(command) => config::run(context, &command),
         Command::Completions { shell } => completions::run(context.printer, shell),

@@ -1,7 +1,8 @@
 //! How long an audit's comparison takes, and what it needs beside its input, on data that it makes itself:
-//! `cargo run --release -p alfred-model --example audit -- 1000000`.
+//! `cargo xtask bench audit [COUNT ...]`, by default 100000 and 1000000.
 //!
-//! It prints figures and proves nothing: what the comparison finds is tested in `src/audit/tests`.
+//! Environments and VMs stand in the order of their ids, as the store lists them; records and instances in no order at
+//! all. It prints figures and proves nothing: what the comparison finds is tested in `src/audit/tests`.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -27,15 +28,18 @@ struct Fleet {
     instances: Vec<SeenInstance>,
 }
 
+/// A number that looks drawn by chance.
+fn scattered(number: u32) -> u128 {
+    u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
 fn environment(number: u32) -> Environment {
     let slug: alfred_model::name::Slug = format!("brave-tiger-{number}").parse().expect("letters, digits, dashes");
     let domain = format!("{slug}.alfredos.site").parse().expect("a DNS name");
     let since = Timestamp::UNIX_EPOCH;
     Environment {
-        // Scattered, as the random part of a real id is.
-        id: EnvironmentId(Uuid::from_u128(
-            u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
-        )),
+        // The time first and then chance, as in a real id.
+        id: EnvironmentId(Uuid::from_u128(u128::from(number + 1) << 80 | scattered(number) >> 64)),
         slug,
         domain,
         status: Status::Active,
@@ -116,8 +120,14 @@ fn fleet(count: u32) -> Fleet {
     let numbered = (0..count).zip(&environments);
     let sound = numbered.filter(|(number, _)| number % DAMAGED_EVERY != 0);
     let mut records: Vec<SeenRecord> = sound.map(|(number, environment)| record(number, environment)).collect();
-    records.reverse();
-    let instances = vms.iter().map(instance).collect();
+    let mut numbers: Vec<u32> = (0..count).collect();
+    numbers.sort_unstable_by_key(|number| scattered(*number));
+    // The lists in no order, with their texts where the list was read to.
+    let mut places: Vec<u32> = (0..u32::try_from(records.len()).unwrap_or(u32::MAX)).collect();
+    places.sort_unstable_by_key(|number| scattered(*number));
+    let at = |place: u32| usize::try_from(place).expect("an index into a list in memory");
+    records = places.into_iter().map(|place| records[at(place)].clone()).collect();
+    let instances = numbers.into_iter().map(|number| instance(&vms[at(number)])).collect();
     Fleet { environments, vms, records, instances }
 }
 
@@ -144,9 +154,9 @@ fn timed(world: &World<'_>) -> (Comparison, Duration) {
     (comparison, worked.unwrap_or(elapsed))
 }
 
+/// Compares one fleet and prints a line; how long it took.
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
-fn main() {
-    let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+fn measure(count: u32) -> Duration {
     let fleet = fleet(count);
     let zone: DomainName = "alfredos.site".parse().expect("a DNS name");
     let world = World {
@@ -160,14 +170,34 @@ fn main() {
         now: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24),
         grace: alfred_model::audit::GRACE,
     };
+    // What making the fleet took at most does not count.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
     let before = memory("VmRSS:");
     let (comparison, took) = timed(&world);
+    let more = before.zip(memory("VmHWM:")).map(|(before, most)| most.saturating_sub(before));
+    let shown = |mebibytes: Option<u64>| mebibytes.map_or_else(|| "-".to_owned(), |number| number.to_string());
     println!(
-        "{count} environments, {} findings: {:.2} s of processor time",
+        "{count:>12}  {:>9}  {:>8.2}  {:>10.2}  {:>9}  {:>12}",
         comparison.findings.len(),
-        took.as_secs_f64()
+        took.as_secs_f64(),
+        took.as_secs_f64() * 1e6 / f64::from(count.max(1)),
+        shown(before),
+        shown(more),
     );
-    if let (Some(before), Some(most)) = (before, memory("VmHWM:")) {
-        println!("input {before} MiB, comparison at most {} MiB more", most.saturating_sub(before));
+    took
+}
+
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+fn main() {
+    let mut counts: Vec<u32> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
+    if counts.is_empty() {
+        counts = vec![100_000, 1_000_000];
+    }
+    println!("environments   findings     CPU s     µs each  input MiB  more MiB at most");
+    let took: Vec<(u32, Duration)> = counts.into_iter().map(|count| (count, measure(count))).collect();
+    if let [(few, short), .., (many, long)] = took[..] {
+        let rows = f64::from(many) / f64::from(few.max(1));
+        let time = long.as_secs_f64() / short.as_secs_f64().max(f64::EPSILON);
+        println!("{rows:.1} times as many took {time:.1} times as long");
     }
 }

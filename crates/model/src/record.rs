@@ -228,14 +228,19 @@ impl OwnershipMark {
 
 /// The number of at most 32 lower-case hexadecimal digits; anything else is none.
 fn number(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u128::from(value))
+    // In halves: a shift of 128 bits for each digit costs a quarter of reading a mark.
+    digits.chunks(16).try_fold(0, |number: u128, half| {
+        let value = half.iter().try_fold(0_u64, |value, digit| Some(value << 4 | u64::from(digit_value(*digit)?)))?;
+        Some(number << (4 * half.len()) | u128::from(value))
     })
+}
+
+fn digit_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

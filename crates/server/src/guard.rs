@@ -35,7 +35,7 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
     let method = known_method(request.method());
     let span = tracing::info_span!("request", %id, method, route);
     let began = Instant::now();
-    let deadline = if route == crate::audit::PATH { AUDIT_DEADLINE } else { DEADLINE };
+    let deadline = if crate::audit::PATHS.contains(&route) { AUDIT_DEADLINE } else { DEADLINE };
 
     // A dropped handler is safe at every point: the store's writes are all or nothing.
     let run = AssertUnwindSafe(tokio::time::timeout(deadline, next.run(request))).catch_unwind();

@@ -64,6 +64,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(vms::list))
         .routes(routes!(ledger::list))
         .routes(routes!(audit::show))
+        .routes(routes!(audit::repair))
         .routes(routes!(users::create, users::list))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::withdraw))

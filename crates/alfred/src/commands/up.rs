@@ -9,6 +9,7 @@ pub(super) mod first_token;
 pub(super) mod local;
 mod owner;
 pub(super) mod providers;
+mod schedule;
 mod store;
 
 use std::sync::Arc;
@@ -159,7 +160,6 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
-        audit: alfred_engine::AuditSchedule::default(),
         zones: providers.zones.clone(),
         installation,
         worker: SystemRandom.uuid().to_string(),
@@ -170,6 +170,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
         call_home_base: providers.call_home_base.clone(),
         concurrency: CONCURRENCY,
         lease,
+        audit: schedule::schedule(config)?,
     })
 }
 

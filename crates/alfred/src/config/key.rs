@@ -76,6 +76,10 @@ keys! {
     VmLimit, "vm_limit", "ALFRED_VM_LIMIT", Plain, None;
     /// Where VMs call home once they are installed, such as `https://alfred.example.com`.
     CallHomeUrl, "call_home_url", "ALFRED_CALL_HOME_URL", Plain, None;
+    /// How long after one audit the next one is made, such as `1h` or `30m`; `off` for none.
+    AuditInterval, "audit_interval", "ALFRED_AUDIT_INTERVAL", Plain, Some("1h");
+    /// Whether those audits repair what they find: `on` or `off`.
+    AuditRepair, "audit_repair", "ALFRED_AUDIT_REPAIR", Plain, Some("off");
     /// Cloudflare's API token, with `DNS Write` on the zone.
     CloudflareApiToken, "cloudflare_api_token", "CLOUDFLARE_API_TOKEN", Secret, None;
     /// Another API token, with `API Tokens Write`, by which `alfred token rotate` gives that one a new value.

@@ -205,11 +205,7 @@ impl Zone {
     }
 
     /// The zone's records of the names in question, by name: all of them, or at least ours.
-    async fn read<'a>(
-        &self,
-        wanted: impl IntoIterator<Item = &'a Wanted>,
-        everywhere: bool,
-    ) -> Result<There, Failure> {
+    async fn read<'a>(&self, wanted: impl IntoIterator<Item = &'a Wanted>, everywhere: bool) -> Result<There, Failure> {
         let wanted: Vec<&Wanted> = wanted.into_iter().collect();
         let names: Vec<&DomainName> = wanted.iter().map(|wanted| wanted.name()).collect();
         // A read that a change waits for is as urgent as the change.

@@ -1,5 +1,6 @@
 mod cases;
 mod properties;
+mod repair;
 
 use std::net::Ipv4Addr;
 
@@ -211,18 +212,22 @@ impl Cloud {
         self.vms.push(vm);
     }
 
-    fn compare(&self) -> Comparison {
-        compare(&World {
+    fn world<'a>(&'a self, zones: &'a [DomainName]) -> World<'a> {
+        World {
             environments: &self.environments,
             vms: &self.vms,
             open_intents: &self.intents,
             records: &self.records,
             instances: &self.instances,
-            zones: &[zone()],
+            zones,
             installation: INSTALLATION,
             now: now(),
             grace: GRACE,
-        })
+        }
+    }
+
+    fn compare(&self) -> Comparison {
+        compare(&self.world(&[zone()]))
     }
 
     fn findings(&self) -> Vec<Finding> {

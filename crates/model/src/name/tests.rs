@@ -97,3 +97,12 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// What is borrowed and what is parsed is the same name.
+    #[test]
+    fn a_canonical_name_is_what_parsing_gives(text in "([a-zA-Z0-9_.-]{0,12}|\\PC{0,8})(\\.?example\\.com\\.?)?") {
+        let parsed = text.parse::<DomainName>().ok();
+        prop_assert_eq!(canonical(&text).map(String::from), parsed.map(String::from));
+    }
+}

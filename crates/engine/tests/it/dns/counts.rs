@@ -109,9 +109,8 @@ async fn one_bad_change_in_two_hundred_is_found_in_nine_to_fifteen_calls() {
     for place_of_bad in [0, 122, 199] {
         let place = Place::new(4, Plan::Free, None);
         let writer = place.writer();
-        let changes = (0..200).map(|number| {
-            if number == place_of_bad { bad(number) } else { write(number, 1, Look::Nowhere) }
-        });
+        let changes =
+            (0..200).map(|number| if number == place_of_bad { bad(number) } else { write(number, 1, Look::Nowhere) });
         let outcomes = submit(&writer, changes).await;
         for (number, outcome) in (0..).zip(&outcomes) {
             match outcome {

@@ -55,7 +55,9 @@ impl Draw {
 
     fn wishes(&mut self) -> Wishes {
         let count = 1 + self.below(NAMES);
-        (0..count).map(|_| (self.below(NAMES), (self.below(4) > 0).then(|| [1, 2, 3][self.below(3) as usize]))).collect()
+        (0..count)
+            .map(|_| (self.below(NAMES), (self.below(4) > 0).then(|| [1, 2, 3][self.below(3) as usize])))
+            .collect()
     }
 
     /// Records of other people, also at our names and with our comments, altered or copied.

@@ -153,7 +153,7 @@ impl Cloud {
 
     /// Breaks one thing about the active environment of this number, or adds something broken under `spare`, a number
     /// that nothing has.
-    fn damage(&mut self, number: u32, spare: u32, kind: FindingKind) {
+    pub(super) fn damage(&mut self, number: u32, spare: u32, kind: FindingKind) {
         match kind {
             FindingKind::RecordWithoutEnvironment => {
                 let gone = environment(spare, Status::Deleted, Step::Settled);
