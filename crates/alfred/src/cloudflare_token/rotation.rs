@@ -75,8 +75,13 @@ pub(crate) enum Manager {
 /// What a look has found to be done.
 #[derive(Debug)]
 pub(crate) enum Plan {
-    /// Roll the token with this id, and store the new value.
-    Roll(TokenStatus),
+    /// Roll the token, and store the new value.
+    Roll {
+        /// The token.
+        token: TokenStatus,
+        /// Whether the value that is stored now works.
+        alive: bool,
+    },
     /// It was rolled before, and its new value waits in the second file: prove it and put it in place.
     Finish(TokenStatus, ApiToken),
 }
@@ -85,7 +90,7 @@ impl Plan {
     /// Which token it is about.
     pub(crate) fn token(&self) -> &TokenStatus {
         match self {
-            Self::Roll(token) | Self::Finish(token, _) => token,
+            Self::Roll { token, .. } | Self::Finish(token, _) => token,
         }
     }
 }
@@ -107,30 +112,30 @@ impl Rotation {
     pub(crate) async fn look(&mut self) -> Result<Plan, Failure> {
         let value = token(&self.replacement.place().read()?);
         let client = self.clients.with(value.clone());
-        let target = match patiently(|| client.verify_token()).await {
+        let (token, alive) = match patiently(|| client.verify_token()).await {
             Ok(status) if status.status == "active" => {
                 self.known.note(&value, &status, self.clock.now())?;
                 self.check_edit(&client).await?;
-                status
+                (status, true)
             }
             Ok(status) => return Err(unusable(&status.id, &status.status)),
             Err(error) if is_dead(&error) => match self.after_its_death(&value).await? {
                 plan @ Plan::Finish(..) => return Ok(plan),
-                Plan::Roll(target) => target,
+                Plan::Roll { token, alive } => (token, alive),
             },
             Err(error) => return Err(before(&error)),
         };
-        self.check_manager(&client, &target).await?;
-        Ok(Plan::Roll(target))
+        self.check_manager(&client, &token).await?;
+        Ok(Plan::Roll { token, alive })
     }
 
     /// Carries out what was found.
     pub(crate) async fn carry_out(&mut self, plan: Plan) -> Result<(), Failure> {
         let (target, value) = match plan {
             Plan::Finish(target, value) => (target, value),
-            Plan::Roll(target) => {
+            Plan::Roll { token: target, alive } => {
                 self.replacement.rehearse()?;
-                let value = self.roll(&target).await?;
+                let value = self.roll(&target, alive).await?;
                 self.replacement.keep(value.expose()).map_err(|failure| {
                     let words = format!("the token `{}` has a new value that cannot be kept: {failure}", target.id);
                     Failure::partly(words).hint("mend that, and run `alfred token rotate` again")
@@ -154,6 +159,8 @@ impl Rotation {
         {
             let client = self.clients.with(kept.clone());
             match patiently(|| client.verify_token()).await {
+                // What somebody else's token left there is not ours to use.
+                Ok(status) if self.known.of(value).is_some_and(|known| known.id != status.id) => {}
                 Ok(status) if status.status == "active" => return Ok(Plan::Finish(status, kept)),
                 Ok(status) => return Err(unusable(&status.id, &status.status)),
                 // It was lost on the way, too.
@@ -175,7 +182,8 @@ impl Rotation {
             return Err(Failure::new(words).hint(format!("roll it at {DASHBOARD}, or set `CLOUDFLARE_TOKEN_MANAGER`")));
         }
         let (id, owner) = (known.id.clone(), known.owner());
-        Ok(Plan::Roll(TokenStatus { id, status: "active".to_owned(), expires_on: None, not_before: None, owner }))
+        let token = TokenStatus { id, status: "active".to_owned(), expires_on: None, not_before: None, owner };
+        Ok(Plan::Roll { token, alive: false })
     }
 
     /// A value that cannot do its work could not be proved after it was rolled.
@@ -229,14 +237,15 @@ impl Rotation {
         }
     }
 
-    /// Rolls until an answer holds a new value. Each rolling makes what came of an earlier one worthless.
-    async fn roll(&self, target: &TokenStatus) -> Result<ApiToken, Failure> {
+    /// Rolls until an answer holds a new value. Each rolling makes what came of an earlier one worthless. `alive` says
+    /// whether the old value worked at the beginning.
+    async fn roll(&self, target: &TokenStatus, alive: bool) -> Result<ApiToken, Failure> {
         let manager = match &self.manager {
             Manager::Other(value) => self.clients.with(value.clone()),
             Manager::Itself | Manager::Nobody => self.clients.with(token(&self.replacement.place().read()?)),
         };
         let mut tries = Tries::new(PATIENCE);
-        let mut lost = false;
+        let mut lost = !alive;
         loop {
             let error = match manager.roll_token(target.owner, &target.id).await {
                 Ok(value) => return Ok(value),

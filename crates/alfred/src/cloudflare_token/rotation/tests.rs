@@ -205,7 +205,7 @@ async fn after_a_crash_the_next_run_goes_on() {
     let mut rotation = world.rotation(Manager::Other(ApiToken::new(DEMO_MANAGER_TOKEN)));
     let plan = rotation.look().await.unwrap();
     rotation.replacement.rehearse().unwrap();
-    rotation.roll(plan.token()).await.unwrap();
+    rotation.roll(plan.token(), true).await.unwrap();
     drop(rotation);
     assert!(!world.works(OLD).await);
     world.rotate().await.unwrap();
@@ -216,7 +216,7 @@ async fn after_a_crash_the_next_run_goes_on() {
     let mut rotation = world.rotation(Manager::Other(ApiToken::new(DEMO_MANAGER_TOKEN)));
     let plan = rotation.look().await.unwrap();
     rotation.replacement.rehearse().unwrap();
-    let kept = rotation.roll(plan.token()).await.unwrap();
+    let kept = rotation.roll(plan.token(), true).await.unwrap();
     rotation.replacement.keep(kept.expose()).unwrap();
     drop(rotation);
     world.rotate_by(Manager::Nobody).await.unwrap();
@@ -266,6 +266,12 @@ async fn a_rolling_that_never_succeeds_leaves_the_old_value_or_says_that_it_is_n
     assert_eq!(failure.exit, Exit::Partly);
     assert!(failure.to_string().contains("is not known"), "{failure}");
     assert!(world.beside().exists(), "a running service waits");
+    // Refused for good the next time: the old value is dead by now, so the service goes on waiting.
+    world.cloud.faults().clear();
+    world.fault("cloudflare.tokens.roll status=403");
+    let failure = world.rotate().await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Partly);
+    assert!(failure.to_string().contains("is not known") && world.beside().exists(), "{failure}");
     world.cloud.faults().clear();
     world.rotate().await.unwrap();
     assert!(world.works(&world.value()).await);

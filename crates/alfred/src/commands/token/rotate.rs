@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alfred_providers::budget::{Budget, DEFAULT_SHARE};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::super::Context;
 use super::super::up::providers;
@@ -29,8 +30,6 @@ pub(super) async fn run(context: &Context, arguments: &TokenRotateArguments) -> 
     };
     let data_dir = config.data_dir()?;
     files::private_directory(data_dir)?;
-    // From here on a signal ends nothing by itself: a value that was rolled must be kept first.
-    let stop = Stop::on_signals()?;
     let clock = Arc::new(SystemClock);
     let clients = Clients {
         transport: providers::transport()?,
@@ -44,20 +43,14 @@ pub(super) async fn run(context: &Context, arguments: &TokenRotateArguments) -> 
         replacement: Replacement::begin(place.clone())?,
         known: KnownValues::load(data_dir)?,
         clock,
-        stop: stop.gently.clone(),
+        stop: CancellationToken::new(),
     };
-    let interrupted = || Failure::new("interrupted before anything was changed");
-    let plan = tokio::select! {
-        biased;
-        () = stop.gently.cancelled() => return Err(interrupted()),
-        plan = rotation.look() => plan?,
-    };
+    let plan = rotation.look().await?;
     let stored_in = place.path().display().to_string();
     confirm(context, &plan, &stored_in, arguments.yes)?;
-    if stop.gently.is_cancelled() {
-        return Err(interrupted());
-    }
-    let (id, rolled) = (plan.token().id.clone(), matches!(plan, Plan::Roll(_)));
+    // From here on a signal ends nothing by itself: a value that was rolled must be kept first.
+    rotation.stop = Stop::on_signals()?.gently;
+    let (id, rolled) = (plan.token().id.clone(), matches!(plan, Plan::Roll { .. }));
     rotation.carry_out(plan).await?;
     if context.printer.json() {
         context.printer.document(&json!({"id": id, "rolled": rolled, "proved": true, "stored_in": stored_in}))?;
@@ -88,7 +81,7 @@ fn confirm(context: &Context, plan: &Plan, stored_in: &str, yes: bool) -> Result
     }
     let id = &plan.token().id;
     let question = match plan {
-        Plan::Roll(_) => format!(
+        Plan::Roll { .. } => format!(
             "give the Cloudflare token `{id}` a new value and store it in `{stored_in}`? its old value stops working \
              everywhere at once [y/N]"
         ),
