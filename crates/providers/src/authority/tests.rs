@@ -133,6 +133,25 @@ async fn aliases_are_followed_within_the_answer_and_not_beyond() {
 }
 
 #[tokio::test]
+async fn what_a_name_is_an_alias_for_is_told_by_each_server() {
+    let alias: Script = |query, _| {
+        let answers = vec![
+            record("A.example.com.", RData::CNAME(CNAME(name("B.Example.com.")))),
+            record("b.example.com.", RData::CNAME(CNAME(name("c.example.com.")))),
+            record("c.example.com.", address(8)),
+        ];
+        vec![reply(query, ResponseCode::NoError, answers)]
+    };
+    let none: Script = |query, _| vec![reply(query, ResponseCode::NXDomain, Vec::new())];
+    let servers = vec![server(alias, None).await, server(right, None).await, server(none, None).await];
+    let authority = DnsAuthority::new(Source::Fixed(servers), Arc::new(Counting::default()));
+    let answers = authority.ask_fully(&"a.example.com".parse().unwrap()).await.unwrap();
+    let aliases: Vec<Option<&str>> = answers.iter().map(|full| full.alias.as_deref()).collect();
+    assert_eq!(aliases, [Some("b.example.com"), None, None], "the first step of the chain, and no address is one");
+    assert_eq!(answers[0].answer.addresses, addresses(&[8]));
+}
+
+#[tokio::test]
 async fn forged_replies_are_passed_over() {
     let forged: Script = |query, _| {
         let mut other_id = right(query, 0).remove(0);

@@ -181,6 +181,8 @@ fn shortfall(plan: &Plan<'_>, carried: &Carried) -> String {
     let mut words = parts.join(", ");
     if carried.interrupted {
         words.push_str(": interrupted; run the command again to go on");
+    } else if carried.left > 0 {
+        words.push_str(": the API budget did not allow them in time; run the command again to go on");
     }
     words
 }

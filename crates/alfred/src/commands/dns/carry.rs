@@ -193,9 +193,10 @@ impl Journey<'_> {
         if let Some(ends_by) = ends_by {
             return blocked.is_some() || now >= ends_by;
         }
-        if now >= self.until {
+        // Work that goes on is not cut off; a wait that has no end in time is.
+        if now >= self.until && blocked.is_some() {
             self.given_up.store(true, Ordering::Relaxed);
-            return blocked.is_some();
+            return true;
         }
         if let Some(until) = blocked {
             let until = until.strftime("%H:%M:%S");

@@ -177,5 +177,6 @@ pub(super) fn stray(label: &str, address: &str) -> Value {
 
 /// Lines of a file: `prefix-N` with one address each.
 pub(super) fn lines(prefix: &str, numbers: std::ops::Range<usize>, address: &str) -> String {
-    numbers.map(|number| format!("{prefix}-{number} {address}\n")).collect()
+    let lines: Vec<String> = numbers.map(|number| format!("{prefix}-{number} {address}\n")).collect();
+    lines.concat()
 }

@@ -34,18 +34,18 @@ fn seen(id: &str, label: &str, kind: &str, content: &str, comment: Option<String
     }
 }
 
-fn ours(label: &str) -> Option<String> {
+fn ours(label: &str) -> String {
     let name: DomainName = format!("{label}.{ZONE}").parse().unwrap();
-    Some(Mark::Owner(owner("dns")).comment(&name))
+    Mark::Owner(owner("dns")).comment(&name)
 }
 
-fn environment(label: &str) -> Option<String> {
+fn environment(label: &str) -> String {
     let name: DomainName = format!("{label}.{ZONE}").parse().unwrap();
     let mark = OwnershipMark {
         installation: InstallationId(Uuid::from_u128(1)),
         environment: EnvironmentId(Uuid::from_u128(2)),
     };
-    Some(mark.comment(&name))
+    mark.comment(&name)
 }
 
 fn plan<'a>(wanted: &'a [WantedRecord], zone: &[SeenRecord], leave: Leave) -> Plan<'a> {
@@ -76,14 +76,14 @@ fn actions(plan: &Plan<'_>) -> Vec<&'static str> {
 #[test]
 fn each_state_of_a_name_has_its_step() {
     let wanted = [wanted("web", "192.0.2.1")];
-    let other = || seen("a1", "web", "A", "192.0.2.9", ours("web"));
-    let right = || seen("b1", "web", "A", "192.0.2.1", ours("web"));
+    let other = || seen("a1", "web", "A", "192.0.2.9", Some(ours("web")));
+    let right = || seen("b1", "web", "A", "192.0.2.1", Some(ours("web")));
     for (there, action) in [
         (vec![], "create"),
         (vec![other()], "update"),
         (vec![SeenRecord { ttl: 60, ..right() }], "update"),
         (vec![SeenRecord { proxied: true, ttl: 1, ..right() }], "update"),
-        (vec![seen("a1", "web", "CNAME", "x.example.net", ours("web"))], "retype"),
+        (vec![seen("a1", "web", "CNAME", "x.example.net", Some(ours("web")))], "retype"),
         (vec![right(), other()], "unify"),
         (vec![other(), right()], "unify"),
         (vec![seen("t1", "web", "TXT", "hello", None)], "create"),
@@ -105,11 +105,11 @@ fn what_is_not_ours_is_left_and_adopted_only_where_that_is_safe() {
     let wanted = [wanted("web", "192.0.2.1")];
     let stray = || seen("f1", "web", "A", "192.0.2.9", None);
     let second = seen("f2", "web", "A", "192.0.2.8", None);
-    let mine = seen("a1", "web", "A", "192.0.2.1", ours("web"));
+    let mine = seen("a1", "web", "A", "192.0.2.1", Some(ours("web")));
     let theirs = SeenRecord { comment: Some(Mark::Owner(owner("other")).comment(&wanted[0].name)), ..stray() };
-    let copied = SeenRecord { comment: ours("api"), ..stray() };
+    let copied = SeenRecord { comment: Some(ours("api")), ..stray() };
     let kept = SeenRecord { read_only: true, ..stray() };
-    let lives = SeenRecord { comment: environment("web"), ..stray() };
+    let lives = SeenRecord { comment: Some(environment("web")), ..stray() };
     for (there, alone, adopting) in [
         (vec![stray()], "take it over with `--adopt`", None),
         (vec![theirs], "belongs to the owner `other`", None),
@@ -139,10 +139,10 @@ fn what_is_not_ours_is_left_and_adopted_only_where_that_is_safe() {
 #[test]
 fn only_what_is_ours_is_pruned_and_only_where_asked() {
     let zone = [
-        seen("a1", "old", "A", "192.0.2.1", ours("old")),
-        seen("a2", "old", "CNAME", "x.example.net", ours("old")),
-        seen("a3", "moved", "A", "192.0.2.1", ours("old")),
-        seen("a4", "env", "A", "192.0.2.1", environment("env")),
+        seen("a1", "old", "A", "192.0.2.1", Some(ours("old"))),
+        seen("a2", "old", "CNAME", "x.example.net", Some(ours("old"))),
+        seen("a3", "moved", "A", "192.0.2.1", Some(ours("old"))),
+        seen("a4", "env", "A", "192.0.2.1", Some(environment("env"))),
         seen("a5", "free", "A", "192.0.2.1", None),
     ];
     let kept = plan(&[], &zone, NOTHING);
@@ -156,7 +156,7 @@ fn only_what_is_ours_is_pruned_and_only_where_asked() {
 #[test]
 fn the_checksum_is_that_of_exactly_this_plan() {
     let one = [wanted("web", "192.0.2.1")];
-    let there = seen("a1", "web", "A", "192.0.2.9", ours("web"));
+    let there = seen("a1", "web", "A", "192.0.2.9", Some(ours("web")));
     let checksum = plan(&one, std::slice::from_ref(&there), NOTHING).checksum();
     assert_eq!(checksum.to_string().parse(), Ok(checksum));
     assert_eq!(checksum.to_string().to_uppercase().parse(), Ok(checksum));
@@ -241,9 +241,9 @@ prop_compose! {
         let one = |(index, (number, whose, target, flag, ttl, other)): (usize, (u8, u8, Target, bool, u32, u8))| {
             let label = format!("n{number}");
             let comment = match whose {
-                0..3 => ours(&label),
-                3 => environment(&label),
-                4 => ours("elsewhere"),
+                0..3 => Some(ours(&label)),
+                3 => Some(environment(&label)),
+                4 => Some(ours("elsewhere")),
                 _ => None,
             };
             let record = seen(&format!("r{index}"), &label, target.kind(), &target.to_string(), comment);
