@@ -15,8 +15,8 @@ use clap_complete::Shell;
 pub(crate) use audit::AuditArguments;
 pub(crate) use cloud::{CloudArguments, Plan};
 pub(crate) use dns::{
-    DnsApplyArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments, DnsSetArguments,
-    DnsVerifyArguments, FileArguments,
+    DnsApplyArguments, DnsArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments,
+    DnsSetArguments, DnsVerifyArguments, FileArguments,
 };
 pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArguments {
     /// Say errors only
@@ -91,8 +91,7 @@ pub(crate) enum Command {
     Env(EnvCommand),
 
     /// Keep DNS records by hand or from a file, straight at Cloudflare; needs no server
-    #[command(subcommand)]
-    Dns(DnsCommand),
+    Dns(DnsArguments),
 
     /// Look at the VMs that are paid for
     #[command(subcommand)]

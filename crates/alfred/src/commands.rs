@@ -36,6 +36,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The same, with another configuration.
+    pub(crate) fn with_config(&self, config: Config) -> Self {
+        Self { printer: self.printer, config, global: self.global.clone() }
+    }
+
     /// A client for the configured server.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         Client::new(&self.config, self.global.token_file.as_deref(), self.printer)
@@ -108,7 +113,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Up(arguments) => up::run(context, arguments).await,
         Command::Cloud(arguments) => cloud::run(context, *arguments).await,
         Command::Env(command) => env::run(context, command).await,
-        Command::Dns(command) => dns::run(context, command).await,
+        Command::Dns(arguments) => dns::run(context, arguments).await,
         Command::Vm(command) => vm::run(context, command).await,
         Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Token(command) => token::run(context, command).await,

@@ -136,6 +136,13 @@ impl Config {
         self.values.entry(key).or_insert(Value { text: text.into(), origin: Origin::Default });
     }
 
+    /// The same with another value, chosen by a flag. The key is no secret's.
+    pub(crate) fn with(&self, key: Key, text: &str) -> Self {
+        let mut config = self.clone();
+        config.values.insert(key, Value { text: text.into(), origin: Origin::Flag });
+        config
+    }
+
     /// A value that is no secret.
     pub(crate) fn text(&self, key: Key) -> Option<&str> {
         debug_assert!(key.kind() != Kind::Secret, "secrets are read by `secret`");

@@ -37,15 +37,15 @@ pub(crate) struct CloudArguments {
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// The zone's name
+    /// A zone's name; may be given several times
     #[arg(long, value_name = "NAME", default_value = "alfredos.site", value_parser = DomainName::from_str)]
-    pub(crate) zone: DomainName,
+    pub(crate) zone: Vec<DomainName>,
 
-    /// The zone's plan, which decides how many records and how large batches it takes
+    /// The zones' plan, which decides how many records and how large batches they take
     #[arg(long, value_enum, default_value_t = Plan::Free)]
     pub(crate) plan: Plan,
 
-    /// How many records the zone takes, instead of what its plan says
+    /// How many records each zone takes, instead of what its plan says
     #[arg(long, value_name = "N")]
     pub(crate) quota: Option<u32>,
 }

@@ -7,8 +7,20 @@ use std::time::Duration;
 use alfred_model::dns::file::{Format, TTL_SECONDS};
 use alfred_model::dns::limit::DeleteLimit;
 use alfred_model::dns::plan::Checksum;
+use alfred_model::name::DomainName;
 use alfred_model::record::{OwnerName, RECORD_TTL_SECONDS};
 use clap::{Args, Subcommand, ValueEnum};
+
+/// What `alfred dns` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DnsArguments {
+    /// Which zone, where several are configured
+    #[arg(long, global = true, value_name = "ZONE", value_parser = DomainName::from_str)]
+    pub(crate) zone: Option<DomainName>,
+
+    #[command(subcommand)]
+    pub(crate) command: DnsCommand,
+}
 
 /// Commands about DNS records.
 #[derive(Debug, Subcommand)]

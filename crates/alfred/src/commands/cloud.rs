@@ -7,6 +7,7 @@ use alfred_local_cloud::cloudflare::{
 };
 use alfred_local_cloud::faults::Rule;
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
+use alfred_model::name::DomainName;
 use secrecy::ExposeSecret as _;
 
 use super::Context;
@@ -26,7 +27,7 @@ pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<
     let contabo = options.contabo.clone();
     let cloud = open(options)?;
     let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns }).await?;
-    let variables = variables(&running, &contabo, arguments.zone.as_str());
+    let variables = variables(&running, &contabo, &arguments.zone);
     if context.printer.json() {
         let map: serde_json::Map<String, serde_json::Value> =
             variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
@@ -82,11 +83,25 @@ fn options(arguments: &CloudArguments) -> Result<Options, Failure> {
         Plan::Business => cloudflare::Plan::Business,
         Plan::Enterprise => cloudflare::Plan::Enterprise,
     };
-    let mut zone = ZoneOptions::new(DEMO_ZONE_ID, arguments.zone.as_str(), plan);
-    zone.record_quota = arguments.quota.map(u64::from);
+    let zones = arguments.zone.iter().zip(zone_ids()).map(|(name, id)| ZoneOptions {
+        record_quota: arguments.quota.map(u64::from),
+        ..ZoneOptions::new(id, name.as_str(), plan)
+    });
+    let zones: Vec<ZoneOptions> = zones.collect();
+    if zones.len() < arguments.zone.len() {
+        return Err(Failure::usage(format!(
+            "{} zones are more than the {} that fit",
+            arguments.zone.len(),
+            zones.len()
+        )));
+    }
+    if let Some(twice) = arguments.zone.iter().enumerate().find(|(place, zone)| arguments.zone[..*place].contains(zone))
+    {
+        return Err(Failure::usage(format!("the zone `{}` is named twice", twice.1)));
+    }
     let delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
     Ok(Options {
-        cloudflare: cloudflare::Options { zones: vec![zone], ..cloudflare::Options::default() },
+        cloudflare: cloudflare::Options { zones, ..cloudflare::Options::default() },
         contabo: delays,
         faults: rules(&arguments.fault)?,
         state_file: arguments.state.clone(),
@@ -94,16 +109,24 @@ fn options(arguments: &CloudArguments) -> Result<Options, Failure> {
     })
 }
 
+/// Ids for zones, the demo's first: they differ in their last two digits.
+fn zone_ids() -> impl Iterator<Item = String> {
+    let beginning = DEMO_ZONE_ID.strip_suffix("00").unwrap_or(DEMO_ZONE_ID);
+    (0..=u8::MAX).map(move |number| format!("{beginning}{number:02x}"))
+}
+
 /// The variables that point clients at the cloud: ours, Cloudflare's own SDKs (`CLOUDFLARE_BASE_URL`), octoDNS.
-fn variables(running: &Running, contabo: &contabo::Options, zone: &str) -> Vec<(&'static str, String)> {
+fn variables(running: &Running, contabo: &contabo::Options, zones: &[DomainName]) -> Vec<(&'static str, String)> {
     let http = format!("http://{}", running.http_address);
+    let names: Vec<&str> = zones.iter().map(DomainName::as_str).collect();
+    let ids: Vec<String> = zone_ids().take(zones.len()).collect();
     vec![
         ("CLOUDFLARE_API_BASE", format!("{http}/client/v4")),
         ("CLOUDFLARE_BASE_URL", format!("{http}/client/v4")),
         ("CLOUDFLARE_API_TOKEN", DEMO_TOKEN.to_owned()),
         ("CLOUDFLARE_TOKEN", DEMO_TOKEN.to_owned()),
         ("CLOUDFLARE_TOKEN_MANAGER", DEMO_MANAGER_TOKEN.to_owned()),
-        ("CLOUDFLARE_ZONE_ID", DEMO_ZONE_ID.to_owned()),
+        ("CLOUDFLARE_ZONE_ID", ids.join(",")),
         ("CLOUDFLARE_ACCOUNT_ID", DEMO_ACCOUNT_ID.to_owned()),
         ("CONTABO_API_BASE", http.clone()),
         ("CONTABO_AUTH_URL", format!("{http}/auth/realms/contabo/protocol/openid-connect/token")),
@@ -111,7 +134,7 @@ fn variables(running: &Running, contabo: &contabo::Options, zone: &str) -> Vec<(
         ("CONTABO_CLIENT_SECRET", contabo.client_secret.expose_secret().to_owned()),
         ("CONTABO_API_USER", contabo.user.clone()),
         ("CONTABO_API_PASSWORD", contabo.password.expose_secret().to_owned()),
-        ("ALFRED_DOMAIN", zone.to_owned()),
+        ("ALFRED_DOMAIN", names.join(",")),
         ("ALFRED_DNS_SERVER", running.dns_address.to_string()),
         ("ALFRED_READINESS_PORT", contabo.readiness_port.to_string()),
     ]

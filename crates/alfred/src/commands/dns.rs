@@ -16,11 +16,13 @@ mod verify;
 mod zone;
 
 use super::Context;
-use crate::cli::DnsCommand;
+use crate::cli::{DnsArguments, DnsCommand};
 use crate::error::{Exit, Failure};
 
 /// Runs a command about DNS records.
-pub(super) async fn run(context: &Context, command: DnsCommand) -> Result<Exit, Failure> {
+pub(super) async fn run(context: &Context, arguments: DnsArguments) -> Result<Exit, Failure> {
+    let DnsArguments { zone, command } = arguments;
+    let context = &context.with_config(zone::narrowed(&context.config, zone.as_ref())?);
     match command {
         DnsCommand::List(arguments) => list::run(context, &arguments).await,
         DnsCommand::Get(arguments) => get::run(context, &arguments).await,

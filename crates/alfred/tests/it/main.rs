@@ -12,3 +12,4 @@ mod output;
 mod place;
 mod token;
 mod up;
+mod zones;

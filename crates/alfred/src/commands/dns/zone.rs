@@ -16,7 +16,7 @@ use alfred_providers::counts::CallCounts;
 use tokio::time::Instant;
 
 use super::super::Context;
-use super::super::up::providers::{api_share, cloudflare_options, transport};
+use super::super::up::providers::{api_share, cloudflare_options, transport, zones};
 use crate::config::{Config, Key};
 use crate::error::Failure;
 use crate::system::SystemClock;
@@ -94,6 +94,27 @@ impl Zone {
             None => name,
         }
     }
+}
+
+/// The configuration with one zone: the one that was asked for, or the only one.
+pub(super) fn narrowed(config: &Config, wanted: Option<&DomainName>) -> Result<Config, Failure> {
+    let several = |key: Key| config.text(key).is_some_and(|text| text.contains(','));
+    let is_several = several(Key::Domain) || several(Key::CloudflareZoneId);
+    if !is_several && (wanted.is_none() || config.text(Key::Domain).is_none()) {
+        return Ok(config.clone());
+    }
+    let zones = zones(config)?;
+    let names = || zones.iter().map(|zone| format!("`{}`", zone.name)).collect::<Vec<_>>().join(", ");
+    let Some(wanted) = wanted else {
+        let failure = Failure::usage(format!("several zones are configured: {}", names()));
+        return Err(failure.hint("say which one with `--zone`"));
+    };
+    let zone = zones.iter().find(|zone| zone.name == *wanted).ok_or_else(|| {
+        Failure::usage(format!("the zone `{wanted}` is not configured; these are: {}", names()))
+            .hint("name it in `ALFRED_DOMAIN`, and its id in `CLOUDFLARE_ZONE_ID`")
+    })?;
+    let one = config.with(Key::Domain, zone.name.as_str());
+    Ok(one.with(Key::CloudflareZoneId, zone.id.as_str()))
 }
 
 /// What of the configuration a zone's name is; nothing, if it is not configured.

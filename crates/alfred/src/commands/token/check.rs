@@ -1,5 +1,6 @@
 //! `alfred token check`: what the Cloudflare token may do, and for how long.
 
+use alfred_model::id::ZoneId;
 use alfred_model::seam::Clock as _;
 use alfred_providers::cloudflare::{TokenStatus, VisibleZones};
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use super::super::Context;
 use super::super::up::providers;
 use crate::cloudflare_token::findings::{self, Finding, Level};
 use crate::cloudflare_token::known_values::KnownValues;
-use crate::config::Key;
+use crate::config::{Config, Key};
 use crate::error::{Exit, Failure};
 use crate::system::SystemClock;
 use crate::table;
@@ -17,8 +18,7 @@ use crate::table;
 /// Looks and tells; changes nothing at Cloudflare.
 pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
     let options = providers::cloudflare_options(&context.config)?;
-    let zone_id = options.zone.clone();
-    let zone = context.config.text(Key::Domain).unwrap_or(zone_id.as_str()).to_owned();
+    let zones = zones(&context.config, &options.zone)?;
     let cloudflare = providers::cloudflare_alone(&providers::transport()?, options);
     let now = SystemClock.now();
     let asked = cloudflare.verify_token().await;
@@ -30,14 +30,27 @@ pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
     }
     // A token that is dead is refused everything else for the same reason.
     if report.works() {
-        report.findings.push(findings::edit(&cloudflare.may_edit().await, &zone));
+        for (id, name) in &zones {
+            let may_edit = cloudflare.for_zone(id.clone()).may_edit().await;
+            report.findings.push(findings::edit(&may_edit, name));
+        }
         let seen = cloudflare.visible_zones().await;
-        report.findings.push(findings::zones(&seen, std::slice::from_ref(&zone_id)));
+        let ids: Vec<ZoneId> = zones.into_iter().map(|(id, _)| id).collect();
+        report.findings.push(findings::zones(&seen, &ids));
         report.findings.push(findings::tokens(&cloudflare.may_read_tokens().await));
         report.zones = seen.ok();
     }
     report.status = asked.ok();
     report.tell(context, now)
+}
+
+/// The configured zones with what they are called; a zone without a configured name by its id.
+fn zones(config: &Config, first: &ZoneId) -> Result<Vec<(ZoneId, String)>, Failure> {
+    if config.text(Key::Domain).is_none() {
+        return Ok(vec![(first.clone(), first.to_string())]);
+    }
+    let zones = providers::zones(config)?;
+    Ok(zones.into_iter().map(|zone| (zone.id, zone.name.to_string())).collect())
 }
 
 fn remember(

@@ -96,11 +96,11 @@ pub(in crate::commands) fn zones(config: &Config) -> Result<Vec<ZoneSettings>, F
     let (names, ids) = (split(Key::Domain), split(Key::CloudflareZoneId));
     if names.len() != ids.len() {
         let words = format!(
-            "`{}` names {} zones and `{}` has {} ids",
+            "`{}` names {} and `{}` has {}",
             Key::Domain.variable(),
-            names.len(),
+            counted(names.len(), "zone"),
             Key::CloudflareZoneId.variable(),
-            ids.len()
+            counted(ids.len(), "id")
         );
         return Err(Failure::usage(words).hint("give one id for each zone, in the same order, separated by commas"));
     }
@@ -118,6 +118,10 @@ pub(in crate::commands) fn zones(config: &Config) -> Result<Vec<ZoneSettings>, F
         return Err(config.wrong(Key::Domain, "a zone's name, such as `example.com`"));
     }
     Ok(zones)
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 fn authority(config: &Config, zones: &[ZoneSettings]) -> Result<Arc<dyn Authority>, Failure> {
