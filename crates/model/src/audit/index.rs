@@ -33,8 +33,8 @@ pub(super) struct Index<'a> {
     pub(super) homes: Vec<Home<'a>>,
     /// In the order of the world's VMs.
     pub(super) machines: Vec<Machine<'a>>,
-    /// The rows of the world's instances, in their order.
-    pub(super) known: Vec<Option<&'a Vm>>,
+    /// Whether the store has a row for each of the world's instances, in their order.
+    pub(super) known: Vec<bool>,
     /// Where each environment stands, by its id.
     pub(super) places: Keys<u128>,
     /// Where the environments stand that should have a VM, by the VM that they name.
@@ -116,7 +116,7 @@ impl<'a> Index<'a> {
         let mut index = Self {
             homes: homes.collect(),
             machines: machines.collect(),
-            known: vec![None; instances.len()],
+            known: vec![false; instances.len()],
             places: Keys::new(environments, |environment| Some(environment.id.0.as_u128())),
             users: Keys::new(environments, |environment| {
                 environment.vm_id.filter(|_| needs_vm(environment)).map(|id| id.0)
@@ -141,7 +141,7 @@ impl<'a> Index<'a> {
         named.join(&rows, |home, vm| self.homes[home].vm = Some(&vms[vm]));
         named.join(&shown, |home, instance| self.homes[home].instance = Some(&instances[instance]));
         rows.join(&shown, |machine, instance| self.machines[machine].instance = Some(&instances[instance]));
-        shown.join(&rows, |instance, vm| self.known[instance] = Some(&vms[vm]));
+        shown.join(&rows, |instance, _| self.known[instance] = true);
         let (machines, places) = (&mut self.machines, &self.places);
         owners.join(places, |machine, home| machines[machine].environment = Some(&environments[home]));
     }

@@ -21,10 +21,19 @@ struct Other<'a> {
     mark: Option<OwnershipMark>,
 }
 
+/// A record of ours: whose by the mark, where in the world's list, and the address of an A record. Most are right, and
+/// with the address at hand nothing else of them is looked at again.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Marked {
+    environment: u128,
+    place: usize,
+    address: Option<Ipv4Addr>,
+}
+
 /// The records in our zones by whose they are.
 struct Sorted<'a> {
-    /// Ours: whose by the mark, and where in the world's list.
-    marked: Vec<(u128, usize)>,
+    /// Ours.
+    marked: Vec<Marked>,
     others: Vec<Other<'a>>,
     /// Whether a record holds the name of the environment at this place, be it its own or not: writing another would
     /// mix the answers.
@@ -62,7 +71,8 @@ fn sort<'a>(world: &World<'a>, index: &Index<'_>, comparison: &mut Comparison) -
         };
         match record.comment.as_deref().and_then(|comment| OwnershipMark::read_at(comment, &name)) {
             Some(mark) if mark.installation == world.installation => {
-                sorted.marked.push((mark.environment.0.as_u128(), place));
+                let address = if is_kind(record, "A") { record.content.parse().ok() } else { None };
+                sorted.marked.push(Marked { environment: mark.environment.0.as_u128(), place, address });
             }
             mark => sorted.others.push(Other { record, name, mark }),
         }
@@ -134,29 +144,35 @@ fn another_installation(other: &Other<'_>, mark: OwnershipMark, environment: Opt
 
 /// Records with our mark, environment by environment in the order of the rows, which is how they lie in memory.
 fn judge_marked(world: &World<'_>, sorted: &mut Sorted<'_>, index: &Index<'_>, comparison: &mut Comparison) {
-    let mut homed: Vec<(usize, usize)> = Vec::with_capacity(sorted.marked.len());
+    let mut homed: Vec<(usize, usize, Option<Ipv4Addr>)> = Vec::with_capacity(sorted.marked.len());
     let strangers = addresses_of_strangers(world, index);
     let mut walk = index.places.walk();
-    for (key, record) in &sorted.marked {
-        if let Some(home) = walk.seek(*key) {
-            homed.push((home, *record));
+    for Marked { environment, place, address } in std::mem::take(&mut sorted.marked) {
+        if let Some(home) = walk.seek(environment) {
+            homed.push((home, place, address));
         } else {
-            let id = EnvironmentId(uuid::Uuid::from_u128(*key));
-            comparison.findings.push(of_no_environment(&world.records[*record], id, &strangers));
+            let id = EnvironmentId(uuid::Uuid::from_u128(environment));
+            comparison.findings.push(of_no_environment(&world.records[place], id, &strangers));
         }
     }
     homed.sort_unstable();
     let mut own: Vec<&SeenRecord> = Vec::new();
     for group in homed.chunk_by(|one, next| one.0 == next.0) {
-        let records = group.iter().map(|(_, record)| &world.records[*record]);
-        let Some((place, _)) = group.first() else { continue };
+        let records = group.iter().map(|(_, record, _)| &world.records[*record]);
+        let Some((place, record, address)) = group.first() else { continue };
         let home = &index.homes[*place];
         let environment = home.environment;
+        let right = group.len() == 1 && address.is_some() && *address == wanted_address(home);
         match index.record_expected(environment) {
             RecordExpected::Gone => {
                 comparison.findings.extend(records.map(|record| outlived(record, environment)));
             }
             RecordExpected::Moving => {}
+            RecordExpected::Yes | RecordExpected::NotYet
+                if right && is_called(&world.records[*record], environment) =>
+            {
+                sorted.answered[*place] = true;
+            }
             RecordExpected::Yes | RecordExpected::NotYet => {
                 own.clear();
                 for record in records {
@@ -182,7 +198,7 @@ fn is_called(record: &SeenRecord, environment: &Environment) -> bool {
 /// The addresses of instances that the store does not know. A record that leads to one may be in use: perhaps it is
 /// the store that is too old, and not the record.
 fn addresses_of_strangers(world: &World<'_>, index: &Index<'_>) -> HashSet<Ipv4Addr> {
-    let unknown = world.instances.iter().zip(&index.known).filter(|(_, row)| row.is_none());
+    let unknown = world.instances.iter().zip(&index.known).filter(|(_, known)| !**known);
     unknown.filter_map(|(instance, _)| instance.address).collect()
 }
 

@@ -13,17 +13,18 @@ use crate::vm::{DISPLAY_NAME_PREFIX, SeenInstance, Vm, VmState};
 
 pub(super) fn compare(world: &World<'_>, index: &Index<'_>, comparison: &mut Comparison, extent: &mut Extent) {
     let mut strangers = Vec::new();
-    for (instance, row) in world.instances.iter().zip(&index.known) {
-        match row {
-            Some(vm) => comparison.findings.extend(known(vm, instance, index)),
+    for (instance, _) in world.instances.iter().zip(&index.known).filter(|(_, known)| !**known) {
+        if index.user(instance.id).is_some() {
             // The environment that names it is reported, and the VM with it.
-            None if index.user(instance.id).is_some() => {}
-            None if is_named_as_ours(instance) => strangers.push(instance),
-            None => comparison.foreign_vms += 1,
+        } else if is_named_as_ours(instance) {
+            strangers.push(instance);
+        } else {
+            comparison.foreign_vms += 1;
         }
     }
     orders_and_strangers(world, strangers, index, comparison);
     for machine in &index.machines {
+        comparison.findings.extend(machine.instance.and_then(|instance| known(machine.vm, instance, index)));
         let expected = is_expected(machine.vm, index);
         extent.vms_expected += usize::from(expected);
         extent.vms_found += usize::from(expected && machine.instance.is_some());
