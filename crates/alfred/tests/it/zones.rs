@@ -49,7 +49,8 @@ fn environments_are_spread_and_a_full_fleet_of_zones_refuses_with_the_numbers() 
     let refused = place.line("env create --count 3");
     assert_eq!(refused.code, 1, "{refused:?}");
     let line = refused.one_line();
-    for part in ["3 more names", "`example.com` holds 2 of 3 records", "`example.org` holds 2 of 3", "nothing was created"]
+    for part in
+        ["3 more names", "`example.com` holds 2 of 3 records", "`example.org` holds 2 of 3", "nothing was created"]
     {
         assert!(line.contains(part), "{part}: {line}");
     }

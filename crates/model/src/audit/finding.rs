@@ -241,4 +241,12 @@ impl Finding {
         because.clone_into(&mut self.because);
         self
     }
+
+    /// Ends the words with what a person does: the repair, where there is one, and `by_hand` where not.
+    pub(super) fn advise(mut self, by_hand: &str) -> Self {
+        let advice = if self.action == Action::None { by_hand } else { "`alfred audit --repair` mends it" };
+        self.words.push_str(": ");
+        self.words.push_str(advice);
+        self
+    }
 }

@@ -212,28 +212,23 @@ fn orphan(record: &SeenRecord, environment: EnvironmentId, words: String) -> Fin
 }
 
 fn of_no_environment(record: &SeenRecord, id: EnvironmentId, strangers: &HashSet<Ipv4Addr>) -> Finding {
-    let words = format!(
-        "{} is ours and its environment {id} is not in the store: delete it in the zone, after a second look",
-        describe(record)
-    );
+    let words = format!("{} is ours and its environment {id} is not in the store", describe(record));
     let finding = orphan(record, id, words);
     if record.content.parse().is_ok_and(|address| strangers.contains(&address)) {
-        return finding.action(
-            Action::None,
-            "it leads to a VM that the store does not know: perhaps the store is older than the zone",
-        );
+        return finding
+            .action(
+                Action::None,
+                "it leads to a VM that the store does not know: perhaps the store is older than the zone",
+            )
+            .advise("delete it in the zone if its VM is gone too");
     }
-    finding.action(Action::WithdrawRecord, "its environment is gone for good")
+    finding.action(Action::WithdrawRecord, "its environment is gone for good").advise("")
 }
 
 /// Its environment is there, and done with its record.
 fn outlived(record: &SeenRecord, environment: &Environment) -> Finding {
-    let words = format!(
-        "{} is ours and the environment `{}` is {}: delete it in the zone, after a second look",
-        describe(record),
-        environment.slug,
-        environment.status
-    );
+    let words =
+        format!("{} is ours and the environment `{}` is {}", describe(record), environment.slug, environment.status);
     let finding = orphan(record, environment.id, words);
     if environment.status == Status::Deleted {
         finding.action(Action::WithdrawRecord, "its environment is gone for good")
@@ -242,6 +237,7 @@ fn outlived(record: &SeenRecord, environment: &Environment) -> Finding {
     } else {
         finding.action(Action::None, "its name is not its environment's")
     }
+    .advise("delete it in the zone if nobody needs it")
 }
 
 /// It carries the mark of an environment that has another name.
@@ -285,24 +281,18 @@ fn judge(own: &mut [&SeenRecord], home: &Home<'_>, comparison: &mut Comparison) 
 }
 
 fn too_many(record: &SeenRecord, home: &Home<'_>) -> Finding {
-    let words = format!(
-        "{} is one more record of the environment `{}`: delete it in the zone, after a second look",
-        describe(record),
-        home.environment.slug
-    );
+    let words = format!("{} is one more record of the environment `{}`", describe(record), home.environment.slug);
     let finding = Finding::new(FindingKind::DuplicateRecord, home.environment.domain.as_str(), words);
     mend(finding, home, Action::RemoveDuplicate, "of its environment's records one is right and stays")
+        .advise("delete all but the right one in the zone")
 }
 
 fn wrong(record: &SeenRecord, home: &Home<'_>, wanted: Option<Ipv4Addr>) -> Finding {
     let should = wanted.map_or("not be there yet".to_owned(), |address| format!("be A {address}"));
-    let words = format!(
-        "{} should {should}, for the environment `{}`: set it right in the zone and leave its comment as it is",
-        describe(record),
-        home.environment.slug
-    );
+    let words = format!("{} should {should}, for the environment `{}`", describe(record), home.environment.slug);
     let finding = Finding::new(FindingKind::RecordWrongAddress, home.environment.domain.as_str(), words);
     mend(finding, home, Action::WriteRecord, "its environment's VM has another address")
+        .advise("set it right in the zone and leave its comment as it is")
 }
 
 /// A repair of an environment's record: only where the environment works and the VM is certainly its own.
@@ -329,14 +319,12 @@ fn wanted_address(home: &Home<'_>) -> Option<Ipv4Addr> {
 
 fn without_record(home: &Home<'_>) -> Finding {
     let environment = home.environment;
-    let words = format!(
-        "the environment `{}` is active and {} has no record: delete the environment and create it anew",
-        environment.slug, environment.domain
-    );
+    let words = format!("the environment `{}` is active and {} has no record", environment.slug, environment.domain);
     let finding = Finding::new(FindingKind::EnvironmentWithoutRecord, environment.domain.as_str(), words)
         .environment(environment.id)
         .vm(environment.vm_id);
     mend(finding, home, Action::WriteRecord, "its environment is active and should have one")
+        .advise("delete the environment and create it anew")
 }
 
 /// Records of other types, such as TXT, may stand beside ours and do no harm.

@@ -10,7 +10,13 @@ fn finding(number: usize, action: Action, foreign: bool) -> Finding {
     let id = format!("r{number}");
     let mut record = record_of(&environment(1, Status::Deleted, Step::Settled), &id, address(1));
     record.name = format!("{id}.alfredos.site");
-    let finding = Finding::new(FindingKind::RecordWithoutEnvironment, &record.name, String::new()).record(&record);
+    let missing = action == Action::WriteRecord && number.is_multiple_of(2);
+    let finding = if missing {
+        let id = environment_id(u32::try_from(number).unwrap());
+        Finding::new(FindingKind::EnvironmentWithoutRecord, &record.name, String::new()).environment(id)
+    } else {
+        Finding::new(FindingKind::RecordWithoutEnvironment, &record.name, String::new()).record(&record)
+    };
     finding.action(action, "").foreign(foreign)
 }
 
@@ -144,6 +150,19 @@ fn a_mark_of_another_tool_is_foreign_and_no_finding() {
     assert_eq!((compared.findings, compared.foreign_records), (vec![], 1));
 }
 
+/// One environment whose record is gone is a list that shows none of what it should; writing takes nothing away.
+#[test]
+fn a_missing_record_is_written_again_however_short_the_list_is() {
+    let findings = vec![finding(1, Action::WithdrawRecord, false), finding(2, Action::WriteRecord, false)];
+    let sightings: Vec<Sighting> = findings.iter().map(|finding| seen(finding, -50, 0, 2)).collect();
+    let all = standing(findings, &sightings, Duration::from_secs(10), now());
+    let short = Extent { records_expected: 1, ..whole(0) };
+    assert!(short.shrunken().is_some());
+    let plan = plan(&all, &short, Limits::default());
+    let written: Vec<Action> = plan.places.iter().map(|place| all[*place].finding.action).collect();
+    assert_eq!((written, plan.refused), (vec![Action::WriteRecord], None));
+}
+
 proptest! {
     /// Whatever the caps and the lists: all that is ripe and ours, or nothing.
     #[test]
@@ -171,11 +190,12 @@ proptest! {
         };
         let ripe: Vec<usize> = (0..all.len()).filter(|place| may(*place)).collect();
         prop_assert_eq!(plan.ripe, ripe.len());
-        prop_assert!(plan.places.is_empty() || plan.places == ripe);
+        let shrunken = records == 0 || records_found * 2 < records_expected;
+        let adds = |place: &usize| all[*place].finding.action == Action::WriteRecord && all[*place].finding.record_id.is_none();
+        let allowed: Vec<usize> = ripe.iter().copied().filter(|place| !shrunken || adds(place)).collect();
+        prop_assert!(plan.places.is_empty() || plan.places == allowed, "promise 9");
         prop_assert!(plan.places.len() <= max_count && plan.places.len() <= (own_records * max_share / 100).max(1));
         prop_assert_eq!(plan.refused.is_some(), plan.places.is_empty() && plan.ripe > 0);
-        let shrunken = records == 0 || records_found * 2 < records_expected;
-        prop_assert!(!shrunken || plan.places.is_empty(), "promise 9");
     }
 
     /// What is not surely ours is never acted upon, and neither is a VM, in whatever world.
