@@ -133,22 +133,7 @@ fn the_local_cloud_alone_serves_a_control_plane_with_credentials() {
     let cloud = Place::new();
     let running = cloud.start("cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --state world.json");
     let mut place = Place::new();
-    for name in [
-        "ALFRED_DOMAIN",
-        "ALFRED_DNS_SERVER",
-        "ALFRED_READINESS_PORT",
-        "CLOUDFLARE_API_BASE",
-        "CLOUDFLARE_API_TOKEN",
-        "CLOUDFLARE_ZONE_ID",
-        "CONTABO_API_BASE",
-        "CONTABO_AUTH_URL",
-        "CONTABO_CLIENT_ID",
-        "CONTABO_CLIENT_SECRET",
-        "CONTABO_API_USER",
-        "CONTABO_API_PASSWORD",
-    ] {
-        place.set(name, running.told(name));
-    }
+    place.point_at(&running);
     let mut up = place.start("up --listen 127.0.0.1:0 --verbose");
     let said = up.stderr();
     assert!(said.contains("the token may edit the zone") && said.contains("contabo: the login works"), "{said}");

@@ -60,6 +60,26 @@ impl Place {
         self.variables.push((name.to_owned(), value.into()));
     }
 
+    /// Sets what a control plane needs to use a local cloud as if it were the real platforms.
+    pub(crate) fn point_at(&mut self, cloud: &Running) {
+        for name in [
+            "ALFRED_DOMAIN",
+            "ALFRED_DNS_SERVER",
+            "ALFRED_READINESS_PORT",
+            "CLOUDFLARE_API_BASE",
+            "CLOUDFLARE_API_TOKEN",
+            "CLOUDFLARE_ZONE_ID",
+            "CONTABO_API_BASE",
+            "CONTABO_AUTH_URL",
+            "CONTABO_CLIENT_ID",
+            "CONTABO_CLIENT_SECRET",
+            "CONTABO_API_USER",
+            "CONTABO_API_PASSWORD",
+        ] {
+            self.set(name, cloud.told(name));
+        }
+    }
+
     pub(crate) fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.path().join(name);

@@ -12,22 +12,7 @@ fn two_zones() -> (Place, Running, Place) {
     let line = "cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --quota 3 --zone example.com --zone example.org";
     let running = cloud.start(line);
     let mut place = Place::new();
-    for name in [
-        "CLOUDFLARE_API_BASE",
-        "CLOUDFLARE_API_TOKEN",
-        "CLOUDFLARE_ZONE_ID",
-        "CONTABO_API_BASE",
-        "CONTABO_AUTH_URL",
-        "CONTABO_CLIENT_ID",
-        "CONTABO_CLIENT_SECRET",
-        "CONTABO_API_USER",
-        "CONTABO_API_PASSWORD",
-        "ALFRED_DOMAIN",
-        "ALFRED_DNS_SERVER",
-        "ALFRED_READINESS_PORT",
-    ] {
-        place.set(name, running.told(name));
-    }
+    place.point_at(&running);
     (cloud, running, place)
 }
 
