@@ -1,8 +1,10 @@
 //! Records against environments. Whose a record is, its mark alone decides; its name only says whom it concerns.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher as _;
 use std::net::Ipv4Addr;
 
+use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::index::{Home, Index, RecordExpected};
@@ -22,11 +24,12 @@ struct Other<'a> {
 }
 
 /// A record of ours: whose by the mark, where in the world's list, and the address of an A record. Most are right, and
-/// with the address at hand nothing else of them is looked at again.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+/// with the address and the name's hash at hand nothing else of them is looked at again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Marked {
     environment: u128,
     place: usize,
+    name: u64,
     address: Option<Ipv4Addr>,
 }
 
@@ -34,6 +37,8 @@ struct Marked {
 struct Sorted<'a> {
     /// Ours.
     marked: Vec<Marked>,
+    /// Hashes names, with a key of its own each time: nobody can make two names that are taken for one.
+    names: RandomState,
     others: Vec<Other<'a>>,
     /// Whether a record holds the name of the environment at this place, be it its own or not: writing another would
     /// mix the answers.
@@ -63,7 +68,8 @@ fn in_zones(name: &str, world: &World<'_>) -> bool {
 
 fn sort<'a>(world: &World<'a>, index: &Index<'_>, comparison: &mut Comparison) -> Sorted<'a> {
     let marked = Vec::with_capacity(world.records.len());
-    let mut sorted = Sorted { marked, others: Vec::new(), answered: vec![false; index.homes.len()] };
+    let (names, answered) = (RandomState::default(), vec![false; index.homes.len()]);
+    let mut sorted = Sorted { marked, names, others: Vec::new(), answered };
     for (place, record) in world.records.iter().enumerate() {
         let Some(name) = canonical(&record.name).filter(|name| in_zones(name, world)) else {
             comparison.foreign_records += 1;
@@ -72,7 +78,8 @@ fn sort<'a>(world: &World<'a>, index: &Index<'_>, comparison: &mut Comparison) -
         match record.comment.as_deref().and_then(|comment| OwnershipMark::read_at(comment, &name)) {
             Some(mark) if mark.installation == world.installation => {
                 let address = if is_kind(record, "A") { record.content.parse().ok() } else { None };
-                sorted.marked.push(Marked { environment: mark.environment.0.as_u128(), place, address });
+                let name = sorted.names.hash_one(&*name);
+                sorted.marked.push(Marked { environment: mark.environment.0.as_u128(), place, name, address });
             }
             mark => sorted.others.push(Other { record, name, mark }),
         }
@@ -144,22 +151,22 @@ fn another_installation(other: &Other<'_>, mark: OwnershipMark, environment: Opt
 
 /// Records with our mark, environment by environment in the order of the rows, which is how they lie in memory.
 fn judge_marked(world: &World<'_>, sorted: &mut Sorted<'_>, index: &Index<'_>, comparison: &mut Comparison) {
-    let mut homed: Vec<(usize, usize, Option<Ipv4Addr>)> = Vec::with_capacity(sorted.marked.len());
+    let mut homed: Vec<(usize, Marked)> = Vec::with_capacity(sorted.marked.len());
     let strangers = addresses_of_strangers(world, index);
     let mut walk = index.places.walk();
-    for Marked { environment, place, address } in std::mem::take(&mut sorted.marked) {
-        if let Some(home) = walk.seek(environment) {
-            homed.push((home, place, address));
+    for marked in std::mem::take(&mut sorted.marked) {
+        if let Some(home) = walk.seek(marked.environment) {
+            homed.push((home, marked));
         } else {
-            let id = EnvironmentId(uuid::Uuid::from_u128(environment));
-            comparison.findings.push(of_no_environment(&world.records[place], id, &strangers));
+            let id = EnvironmentId(uuid::Uuid::from_u128(marked.environment));
+            comparison.findings.push(of_no_environment(&world.records[marked.place], id, &strangers));
         }
     }
     homed.sort_unstable();
     let mut own: Vec<&SeenRecord> = Vec::new();
     for group in homed.chunk_by(|one, next| one.0 == next.0) {
-        let records = group.iter().map(|(_, record, _)| &world.records[*record]);
-        let Some((place, record, address)) = group.first() else { continue };
+        let records = group.iter().map(|(_, marked)| &world.records[marked.place]);
+        let Some((place, Marked { name, address, .. })) = group.first() else { continue };
         let home = &index.homes[*place];
         let environment = home.environment;
         let right = group.len() == 1 && address.is_some() && *address == wanted_address(home);
@@ -169,7 +176,7 @@ fn judge_marked(world: &World<'_>, sorted: &mut Sorted<'_>, index: &Index<'_>, c
             }
             RecordExpected::Moving => {}
             RecordExpected::Yes | RecordExpected::NotYet
-                if right && is_called(&world.records[*record], environment) =>
+                if right && *name == sorted.names.hash_one(environment.domain.as_str()) =>
             {
                 sorted.answered[*place] = true;
             }
