@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people at a terminal and for CI logs")]
 
+mod bench;
 mod run;
 mod test;
 mod tools;
@@ -19,7 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   check        formatting, and clippy with warnings as errors
   test [ARGS]  every test, and what they need: PostgreSQL, dig, Python clients; ARGS go to the test runner
   deny         licences, sources and duplicates of dependencies
-  bench NAME   one bench, built for release
+  bench NAME   one bench, built for release; without a name, which ones there are
   dist         the binary as it ships";
 
 fn main() -> ExitCode {
@@ -29,7 +30,11 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["test", rest @ ..] => test::run_all(rest),
         ["deny"] => deny(),
-        ["bench", name, rest @ ..] => bench(name, rest),
+        ["bench", name, rest @ ..] if bench::exists(name) => bench::run_one(name, rest),
+        ["bench", ..] => {
+            eprintln!("{}", bench::list());
+            return ExitCode::from(2);
+        }
         ["dist"] => run(&Step::cargo(["build", "--profile", "dist", "--locked", "--package", "alfred"])),
         _ => {
             eprintln!("{USAGE}");
@@ -56,17 +61,4 @@ fn deny() -> Result<(), String> {
     }
     // Advisories need a database that is a download of its own; they are checked where the code is hosted.
     run(&Step::cargo(["deny", "--workspace", "check", "bans", "licenses", "sources"]))
-}
-
-fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
-    let start = ["run", "--release", "--locked", "--package", package_of(name), "--example", name, "--"];
-    run(&Step::cargo(start.into_iter().chain(rest.iter().copied())))
-}
-
-/// A bench stands beside what it measures: one of pure decisions needs nothing but the model.
-fn package_of(bench: &str) -> &'static str {
-    match bench {
-        "audit" => "alfred-model",
-        _ => "alfred",
-    }
 }

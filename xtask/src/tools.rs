@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Step, run, target};
 
-/// The foreign clients that the local cloud is tested with.
-const PYTHON_PACKAGES: [&str; 3] = ["cloudflare", "octodns", "octodns-cloudflare"];
+/// The foreign clients that the local cloud is tested with and that benches compare with, as named on PyPI. Their
+/// versions are set, because what was measured is true of one version.
+const PYTHON_PACKAGES: [(&str, &str); 3] =
+    [("cloudflare", "5.9.0"), ("octodns", "1.22.0"), ("octodns-cloudflare", "1.2.0")];
 
 /// Whether a program can be started and ends well.
 pub(crate) fn answers(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
@@ -70,8 +72,9 @@ pub(crate) fn python() -> Result<PathBuf, String> {
         install("python3-venv", "`python3` with `venv`")?;
     }
     run(&Step::new("python3", ["-m", "venv", "--clear", &folder.to_string_lossy()]))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(&Step::new(&python, install.into_iter().chain(PYTHON_PACKAGES)))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"].map(str::to_owned);
+    let packages = PYTHON_PACKAGES.map(|(name, version)| format!("{name}=={version}"));
+    run(&Step::new(&python, install.into_iter().chain(packages)))?;
     if has_packages(&python) {
         Ok(python)
     } else {
@@ -80,7 +83,9 @@ pub(crate) fn python() -> Result<PathBuf, String> {
 }
 
 fn has_packages(python: &Path) -> bool {
-    python.is_file() && answers(python, &["-c", "import cloudflare, octodns, octodns_cloudflare"])
+    let checks = PYTHON_PACKAGES.map(|(name, version)| format!("\nassert version('{name}') == '{version}'"));
+    let imports = "from importlib.metadata import version\nimport cloudflare, octodns, octodns_cloudflare";
+    python.is_file() && answers(python, &["-c", &format!("{imports}{}", checks.concat())])
 }
 
 fn install(package: &str, what: &str) -> Result<(), String> {

@@ -22,6 +22,9 @@ const COMMENT_LENGTH: usize = MARK_PREFIX.len() + 32 + 1 + 32 + 1 + 8;
 /// How the marks of records begin that were written by hand or from a file, not for an environment.
 pub(crate) const OWNER_PREFIX: &str = "alfred:v1:dns:";
 
+/// Digits of the check at the end of such a mark.
+const OWNER_CHECK_LENGTH: usize = 8;
+
 /// Longest owner's name: the mark must fit into the 100 characters that a Free zone keeps of a comment.
 pub const OWNER_NAME_MAX: usize = 40;
 
@@ -128,7 +131,21 @@ impl Mark {
     pub fn comment(&self, name: &DomainName) -> String {
         match self {
             Self::Environment(mark) => mark.comment(name),
-            Self::Owner(owner) => format!("{OWNER_PREFIX}{owner}:{}", owner_check(owner, name)),
+            Self::Owner(owner) => format!("{OWNER_PREFIX}{owner}:{:08x}", owner_check(owner, name)),
+        }
+    }
+
+    /// Whether `comment` is this mark of the record called `name`: the same as reading it, with nothing written out,
+    /// since it is asked of every record of a zone.
+    pub fn is_in(&self, comment: &str, name: &DomainName) -> bool {
+        match self {
+            Self::Environment(mark) => OwnershipMark::read(comment, name).as_ref() == Some(mark),
+            Self::Owner(owner) => comment
+                .strip_prefix(OWNER_PREFIX)
+                .and_then(|rest| rest.strip_prefix(owner.as_str()))
+                .and_then(|rest| rest.strip_prefix(':'))
+                .filter(|check| check.len() == OWNER_CHECK_LENGTH)
+                .is_some_and(|check| number(check.as_bytes()) == Some(owner_check(owner, name).into())),
         }
     }
 
@@ -137,7 +154,7 @@ impl Mark {
         if let Some(rest) = comment.strip_prefix(OWNER_PREFIX) {
             let owner: OwnerName = rest.split_once(':')?.0.parse().ok()?;
             let mark = Self::Owner(owner);
-            return (mark.comment(name) == comment).then_some(mark);
+            return mark.is_in(comment, name).then_some(mark);
         }
         OwnershipMark::read(comment, name).map(Self::Environment)
     }
@@ -163,14 +180,14 @@ impl From<OwnershipMark> for Mark {
     }
 }
 
-fn owner_check(owner: &OwnerName, name: &DomainName) -> String {
+fn owner_check(owner: &OwnerName, name: &DomainName) -> u32 {
     let mut hash = Sha256::new();
     hash.update(b"dns\0");
     hash.update(owner.as_str().as_bytes());
     hash.update(b"\0");
     hash.update(name.as_str().as_bytes());
     let bytes = hash.finalize();
-    format!("{:02x}{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2], bytes[3])
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 /// The ownership mark: it stands in the record's comment, so that the record and its owner change in one write.

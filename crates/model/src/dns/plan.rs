@@ -241,8 +241,7 @@ impl<'a> Planner<'a> {
             return;
         };
         let wanted = &self.wanted[place];
-        let ours =
-            marked && record.comment.and_then(|comment| Mark::read(comment, &wanted.name)).as_ref() == Some(&self.mark);
+        let ours = marked && record.comment.is_some_and(|comment| self.mark.is_in(comment, &wanted.name));
         self.owned += u64::from(ours);
         if ours && self.right[place].is_none() && is_right(wanted, record) {
             self.right[place] = self.remember_id(record.id);
@@ -269,8 +268,15 @@ impl<'a> Planner<'a> {
             ..Plan::default()
         };
         for (place, wanted) in self.wanted.iter().enumerate() {
-            let right = self.right[place].and_then(|place| self.right_record(wanted, place));
-            let others = sorted(self.others.remove(&place).unwrap_or_default());
+            let others = self.others.remove(&place);
+            let right = self.right[place];
+            if right.is_some() && others.is_none() {
+                // Nearly all of a large zone: nothing is put together for these.
+                plan.unchanged += 1;
+                continue;
+            }
+            let right = right.and_then(|place| self.right_record(wanted, place));
+            let others = sorted(others.unwrap_or_default());
             match decide::decide(wanted, &self.mark, self.leave.adopt, right, others) {
                 Ok(Some(step)) => plan.steps.push(step),
                 Ok(None) => plan.unchanged += 1,
@@ -282,7 +288,7 @@ impl<'a> Planner<'a> {
 
     fn see_unwanted(&mut self, record: &Glance<'_>, copy: impl FnOnce() -> Option<SeenRecord>) {
         let Ok(name) = record.name.parse::<DomainName>() else { return };
-        if record.comment.and_then(|comment| Mark::read(comment, &name)).as_ref() != Some(&self.mark) {
+        if !record.comment.is_some_and(|comment| self.mark.is_in(comment, &name)) {
             return;
         }
         self.owned += 1;

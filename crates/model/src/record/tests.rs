@@ -82,7 +82,7 @@ fn an_owners_mark_is_read_back_and_no_other_form_is() {
     let owner: OwnerName = "team-a".parse().unwrap();
     let name = name("www.example.com");
     let comment = Mark::Owner(owner.clone()).comment(&name);
-    assert_eq!(comment, "alfred:v1:dns:team-a:CHECK".replace("CHECK", &comment[comment.len() - 8..]));
+    assert_eq!(comment, "alfred:v1:dns:team-a:186ec20b", "it stands in users' zones");
     assert_eq!(Mark::read(&comment, &name), Some(Mark::Owner(owner.clone())));
     assert!(comment.starts_with(&Mark::owner_prefix(&owner)));
     assert_eq!(OwnershipMark::read(&comment, &name), None, "an environment's mark is another thing");
@@ -98,7 +98,13 @@ fn an_owners_mark_is_read_back_and_no_other_form_is() {
         "alfred:v1:dns:team-a".to_owned(),
     ] {
         assert_eq!(Mark::read(&altered, &name), None, "{altered}");
+        assert!(!Mark::Owner(owner.clone()).is_in(&altered, &name), "{altered}");
     }
+    assert!(Mark::Owner(owner).is_in(&comment, &name));
+    assert!(!Mark::Owner("team".parse().unwrap()).is_in(&comment, &name), "the beginning of a name is another owner");
+    assert!(!Mark::from(mark(1, 2)).is_in(&comment, &name));
+    assert!(Mark::from(mark(1, 2)).is_in(&environments, &name));
+    assert!(!Mark::from(mark(1, 3)).is_in(&environments, &name));
     assert_eq!(Mark::read(&comment, &"other.example.com".parse().unwrap()), None, "copied from elsewhere");
 }
 

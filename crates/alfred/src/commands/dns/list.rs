@@ -6,7 +6,7 @@ use alfred_providers::cloudflare::{RecordFilter, RecordView};
 use serde_json::{Value, json};
 
 use super::super::Context;
-use super::zone::{PATIENCE, Patience, Zone, seen};
+use super::zone::{PATIENCE, PER_PAGE, Patience, Zone, seen};
 use crate::cli::DnsListArguments;
 use crate::error::{Exit, Failure, one_line};
 use crate::table;
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, arguments: &DnsListArguments) -> Resu
     let mut patience = Patience::new(context, PATIENCE);
     let mut records = loop {
         let mut found: Vec<SeenRecord> = Vec::new();
-        let listed = zone.cloudflare.each_record(&filter, 5_000, |view| {
+        let listed = zone.cloudflare.each_record(&filter, PER_PAGE, |view| {
             if wanted(view) {
                 found.extend(view.to_record().map(seen));
             }

@@ -8,13 +8,10 @@ use alfred_model::dns::plan::{Leave, Plan, Planner};
 use alfred_providers::cloudflare::{FREE_BATCH_LIMIT, RecordFilter};
 
 use super::super::Context;
-use super::zone::{PATIENCE, Patience, Zone, glance, seen};
+use super::zone::{PATIENCE, PER_PAGE, Patience, Zone, glance, seen};
 use super::{file, show};
 use crate::cli::FileArguments;
 use crate::error::{Exit, Failure};
-
-/// Records on one page: so many are in memory at once.
-const PER_PAGE: u32 = 5_000;
 
 /// The fewest records that any zone may hold: up to here nobody need be asked
 /// (<https://developers.cloudflare.com/dns/manage-dns-records/>).

@@ -27,6 +27,10 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest pause between two tries of the same.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// Records on one page of a list of the zone. It bounds memory: an answer of so many takes about 10 MB. More would save
+/// calls only in zones beyond it, and most zones are read in one.
+pub(super) const PER_PAGE: u32 = 20_000;
+
 /// A zone and the way to it.
 pub(super) struct Zone {
     pub(super) cloudflare: Arc<Cloudflare>,
