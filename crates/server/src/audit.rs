@@ -47,8 +47,8 @@ pub(crate) async fn show(State(app): State<Shared>, _: Administrator) -> Result<
 
 /// Repair what the audit finds
 ///
-/// For administrators. It audits, and then repairs what was seen twice, a grace apart: all of it or, over a cap or on
-/// a list that was cut short, nothing. `repair` in the answer says what was done.
+/// For administrators. It audits, and then repairs what was seen twice, a grace apart: all of it or, over a cap, nothing.
+/// On a list that was cut short only missing records are written. `repair` in the answer says what was done.
 #[utoipa::path(
     post, path = "/v1/audit/repair", tag = "audit",
     request_body(content = Option<RepairBody>),
