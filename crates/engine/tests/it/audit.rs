@@ -291,7 +291,7 @@ async fn over_a_cap_nothing_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_failed_or_shrank_repairs_nothing_and_forgets_nothing() {
+async fn a_list_that_failed_or_shrank_takes_nothing_away_and_forgets_nothing() {
     let (world, process) = fleet(107, 5).await;
     let leaked = leak(&world, 1).await;
     process.engine.audit().await.expect("the providers answer");
@@ -308,31 +308,32 @@ async fn a_list_that_failed_or_shrank_repairs_nothing_and_forgets_nothing() {
     assert_eq!(world.store.sightings().await.expect("the store answers"), known, "promise 9");
     assert!(is_there(&world, &leaked));
 
-    // Three of five records vanish: the list is not to be believed, whatever else is ripe.
+    // Three of five records vanish: on such a list nothing is taken away, and what is missing is written again.
     let active = world.with_status(Status::Active).await;
     for row in &active[..3] {
         let id = record_of(&world, row).id;
         view::stranger(&world.cloud, "DELETE", &format!("/{id}"), Value::Null).await;
     }
-    let told = ripe_repair(&world, &process, EVERYTHING).await.repair.expect("a repair");
-    assert_eq!((told.ripe, told.repairs.len()), (4, 0));
-    assert!(told.refused.expect("it says why").contains("shows 2 of the 5"));
-    assert!(is_there(&world, &leaked));
-
-    // One is back, and the list is believed again.
-    let address = active[0].address.expect("an address").to_string();
-    plant(&world, active[0].id, active[0].domain.as_str(), &address).await;
     let report = ripe_repair(&world, &process, EVERYTHING).await;
-    assert_eq!(outcomes(&report).len(), 3, "{:#?}", report.repair);
-    settled(&world).await;
+    assert_eq!(outcomes(&report), [RepairOutcome::Started; 3], "{:#?}", report.repair);
+    let told = report.repair.expect("a repair");
+    assert_eq!((told.ripe, told.unrepaired), (4, 1));
+    assert!(world.settle(LONG).await, "it never came to rest");
+    assert!(is_there(&world, &leaked), "promise 9");
+    assert_eq!(view::records(&world.cloud).len(), 6);
+
+    // All are back, and the list is believed again.
+    let report = ripe_repair(&world, &process, EVERYTHING).await;
+    assert_eq!(outcomes(&report), [RepairOutcome::Done], "{:#?}", report.repair);
     assert!(!is_there(&world, &leaked));
     assert_eq!(view::records(&world.cloud).len(), 5);
 
     for record in view::records(&world.cloud) {
         view::stranger(&world.cloud, "DELETE", &format!("/{}", record.id), Value::Null).await;
     }
+    // Nothing of ours is there, so that the share allows one: five are too many to be true.
     let told = ripe_repair(&world, &process, EVERYTHING).await.repair.expect("a repair");
-    assert!(told.refused.expect("it says why").contains("the list of records is empty"));
+    assert!(told.refused.expect("it says why").contains("at most 1 may be repaired at once"));
     assert!(view::records(&world.cloud).is_empty());
 }
 
@@ -536,4 +537,19 @@ async fn audits_that_repair_all_the_time_never_take_a_live_record() {
         let repairs = ledger.iter().filter(|line| line.actor == "audit" && line.outcome == Outcome::Done).count();
         assert!(repairs >= leaks, "seed {seed}: {repairs} repairs for {leaks} leaks");
     }
+}
+
+/// A fleet of one whose record is gone shows none of what it should: its record is written again all the same, since
+/// that takes nothing away.
+#[tokio::test(start_paused = true)]
+async fn the_only_environment_gets_its_record_back() {
+    let (world, process) = fleet(116, 1).await;
+    let row = world.with_status(Status::Active).await.remove(0);
+    let before = record_of(&world, &row);
+    view::stranger(&world.cloud, "DELETE", &format!("/{}", before.id), Value::Null).await;
+    let report = ripe_repair(&world, &process, Limits::default()).await;
+    assert_eq!(outcomes(&report), [RepairOutcome::Started], "{:#?}", report.findings);
+    settled(&world).await;
+    works(&world, row.id).await;
+    assert_eq!(record_of(&world, &row).content, before.content);
 }
