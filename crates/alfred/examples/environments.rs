@@ -223,6 +223,7 @@ async fn engine(
             zones: vec![ZoneSettings {
                 name: DEMO_ZONE.parse()?,
                 id: ZoneId::parse(DEMO_ZONE_ID).ok_or("a bad zone id")?,
+                plan: None,
             }],
             installation,
             worker: "bench".to_owned(),

@@ -16,7 +16,7 @@ use alfred_model::name::DomainName;
 use alfred_model::policy::later;
 use alfred_model::seam::Clock;
 use alfred_model::zones::{Room, spread};
-use alfred_providers::cloudflare::Cloudflare;
+use alfred_providers::cloudflare::{Cloudflare, Plan};
 use alfred_store::{EnvironmentQuery, StoreError};
 use jiff::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct ZoneSettings {
     pub name: DomainName,
     /// Its id at the provider.
     pub id: ZoneId,
+    /// Its plan, where it is known: it says how large a batch may be, and whether records have tags.
+    pub plan: Option<Plan>,
 }
 
 pub(crate) struct Zone {
@@ -91,7 +93,7 @@ impl Zones {
         let zones = settings.iter().map(|zone| {
             let cloudflare = Arc::new(cloudflare.for_zone(zone.id.clone()));
             let ours = Ours::Installation(installation);
-            let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, None, Arc::clone(clock));
+            let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, zone.plan.as_ref(), Arc::clone(clock));
             Zone { name: zone.name.clone(), cloudflare, writer, room: Mutex::default() }
         });
         Self { zones: zones.collect(), gate: tokio::sync::Mutex::default() }

@@ -74,12 +74,12 @@ async fn with_store(
         let (local, providers) = local::start(context, arguments, &listener).await?;
         (Some(local), providers, None)
     } else {
-        let providers = Providers::from_config(&context.config, store)?;
+        let mut providers = Providers::from_config(&context.config, store)?;
         let data_dir = context.config.data_dir()?;
         let token = tokio::select! {
             biased;
             () = stop.gently.cancelled() => return Ok(Exit::Done),
-            result = checks::run(context.printer, &providers, data_dir) => result?,
+            result = checks::run(context.printer, &mut providers, data_dir) => result?,
         };
         let watch = Watch::new(&providers.cloudflare, data_dir.to_owned(), token);
         (None, providers, Some(watch))

@@ -48,6 +48,15 @@ impl Limit {
         matches!(self.state(), State::Known { tags: true, .. })
     }
 
+    /// The zone has no tags, whatever its plan says. Whether that is news.
+    pub(super) fn has_no_tags(&self) -> bool {
+        let had = self.tags();
+        if had {
+            self.set(State::Known { limit: self.changes(), tags: false });
+        }
+        had
+    }
+
     /// A batch of so many changes was refused, for a reason that no single change need be guilty of. Whether the size
     /// may be the reason; then the next one is smaller.
     pub(super) fn blame(&self, changes: usize) -> bool {

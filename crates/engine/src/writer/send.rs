@@ -15,6 +15,10 @@ use crate::measure;
 /// Up to so many names are read one by one; more are read as one list.
 const NAMES_READ_SINGLY: usize = 4;
 
+/// Cloudflare's code for a record with more tags than the plan allows, such as any on a Free zone
+/// (<https://github.com/kubernetes-sigs/external-dns/issues/3706>).
+const TOO_MANY_TAGS: i64 = 9_300;
+
 /// Units that are to be sent, and what is known of them.
 struct Group {
     units: Vec<Unit>,
@@ -152,13 +156,18 @@ impl Zone {
     }
 
     /// The batch was refused for what is in it. Who is to blame is found with as few calls as possible.
-    async fn refused(&self, group: Vec<Unit>, changes: usize, error: &ProviderError, groups: &mut Vec<Group>) {
+    async fn refused(&self, mut group: Vec<Unit>, changes: usize, error: &ProviderError, groups: &mut Vec<Group>) {
         let mistaken = matches!(
             error.kind,
             ErrorKind::AlreadyExists | ErrorKind::Identical | ErrorKind::NameConflict | ErrorKind::NotFound
         );
         if error.kind == ErrorKind::QuotaExceeded {
             return full(group, error, groups);
+        }
+        if error.codes.contains(&TOO_MANY_TAGS) && self.limit.has_no_tags() {
+            group.iter_mut().for_each(Unit::leave_out_tags);
+            groups.push(Group::new(group));
+            return;
         }
         if mistaken && group.iter().any(|unit| !unit.read_again) {
             groups.push(Group::new(self.read_again(group).await));

@@ -123,6 +123,16 @@ impl Unit {
         self.operations.iter().any(|operation| matches!(operation, Operation::Post(..)))
     }
 
+    /// Without the tags that say whose the records are.
+    pub(super) fn leave_out_tags(&mut self) {
+        for operation in &mut self.operations {
+            if let Operation::Post(desired, tags) | Operation::Put(_, desired, tags) = operation {
+                let own = desired.mark.tag();
+                tags.retain(|tag| *tag != own);
+            }
+        }
+    }
+
     pub(super) fn answer(self, outcome: &Result<Option<RecordId>, Failure>) {
         for ask in self.wanted.asks {
             let outcome = match (&ask.change, outcome) {

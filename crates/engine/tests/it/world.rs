@@ -180,6 +180,7 @@ impl World {
         let zones = options.cloudflare.zones.iter().map(|zone| ZoneSettings {
             name: zone.name.parse().expect("a zone"),
             id: ZoneId::parse(&zone.id).expect("a zone id"),
+            plan: None,
         });
         let zones = zones.collect();
         let cloud = LocalCloud::new(options, Arc::clone(&clock), Arc::clone(&random));

@@ -8,7 +8,7 @@ use alfred_model::failure::Disposition;
 use alfred_model::id::ZoneId;
 use alfred_model::seam::Clock as _;
 use alfred_providers::ProviderError;
-use alfred_providers::cloudflare::{Cloudflare, TokenStatus};
+use alfred_providers::cloudflare::{Cloudflare, Plan, TokenStatus};
 use alfred_providers::contabo::InstanceFilter;
 use alfred_providers::error::ErrorKind;
 
@@ -23,14 +23,14 @@ use crate::system::SystemClock;
 /// Cloudflare said of the token, if it did.
 pub(super) async fn run(
     printer: Printer,
-    providers: &Providers,
+    providers: &mut Providers,
     data_dir: &Path,
 ) -> Result<Option<TokenStatus>, Failure> {
     let asked = providers.cloudflare.verify_token().await;
     say(printer, &findings::status(&asked))?;
-    for one in &providers.zones {
+    for one in &mut providers.zones {
         let cloudflare = providers.cloudflare.for_zone(one.id.clone());
-        zone(printer, &cloudflare, one).await?;
+        one.plan = zone(printer, &cloudflare, one).await?;
         say(printer, &findings::edit(&cloudflare.may_edit().await, one.name.as_str()))?;
     }
     login(printer, providers).await?;
@@ -75,7 +75,8 @@ fn say(printer: Printer, finding: &Finding) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<(), Failure> {
+/// Checks the zone's name, and answers its plan.
+async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) -> Result<Option<Plan>, Failure> {
     let result = cloudflare.zone(&zone.id).await;
     if let Err(error) = &result
         && error.kind == ErrorKind::Permission
@@ -83,17 +84,17 @@ async fn zone(printer: Printer, cloudflare: &Cloudflare, zone: &ZoneSettings) ->
         // Reading the zone itself takes a permission that editing its records does not.
         printer
             .warning(format_args!("the name of the zone `{}` cannot be checked: the token lacks `Zone Read`", zone.id));
-        return Ok(());
+        return Ok(None);
     }
     let Some(found) = answer(printer, "`CLOUDFLARE_ZONE_ID`", result, |_| {
         Some("check `CLOUDFLARE_ZONE_ID` on the zone's overview page at https://dash.cloudflare.com")
     })?
     else {
-        return Ok(());
+        return Ok(None);
     };
     if found.name.eq_ignore_ascii_case(zone.name.as_str()) {
         printer.detail(format_args!("cloudflare: the zone is `{}`", found.name));
-        return Ok(());
+        return Ok(Some(found.plan));
     }
     let words = format!(
         "the id `{}` of `CLOUDFLARE_ZONE_ID` is the zone `{}`, but `ALFRED_DOMAIN` is `{}`",

@@ -70,6 +70,7 @@ pub(in crate::commands) fn providers(
         zones: vec![ZoneSettings {
             name: DEMO_ZONE.parse().map_err(|error| Failure::because("the local cloud's zone", &error))?,
             id: zone_id()?,
+            plan: None,
         }],
         policy: Policy::local(),
         readiness_port: delays.readiness_port,

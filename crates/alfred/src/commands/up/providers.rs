@@ -112,7 +112,7 @@ pub(in crate::commands) fn zones(config: &Config) -> Result<Vec<ZoneSettings>, F
         if zones.iter().any(|zone| zone.name == name || zone.id == id) {
             return Err(Failure::usage(format!("the zone `{name}` is configured twice")));
         }
-        zones.push(ZoneSettings { name, id });
+        zones.push(ZoneSettings { name, id, plan: None });
     }
     if zones.is_empty() {
         return Err(config.wrong(Key::Domain, "a zone's name, such as `example.com`"));

@@ -249,3 +249,22 @@ async fn a_change_of_type_is_one_atomic_change() {
     let refused = place.cloud.journal().entries().into_iter().filter(|entry| entry.outcome != Outcome::Answered(200));
     assert_eq!(refused.count(), 0);
 }
+
+/// Where the plan has tags, records say in one what their comments say; people's own tags stay.
+#[tokio::test(start_paused = true)]
+async fn records_have_tags_where_the_plan_has_them_and_none_where_the_zone_refuses_them() {
+    use alfred_providers::cloudflare::Plan as KnownPlan;
+    let paid = KnownPlan { legacy_id: Some("pro".to_owned()), name: None };
+    for (plan, tags) in [(Plan::Pro, 1), (Plan::Free, 0)] {
+        let place = Place::new(11, plan, None);
+        let ours = Ours::Installation(INSTALLATION);
+        // A Free zone that is thought to be a paid one.
+        let writer = RecordWriter::new(place.client(place.wire()), &ours, Some(&paid), Arc::clone(&place.clock));
+        all_done(&submit(&writer, (0..20).map(|number| write(number, 1, Look::Nowhere))).await);
+        all_done(&submit(&writer, (0..20).map(|number| write(number, 2, Look::Ours))).await);
+        let zones = place.cloud.cloudflare().state().zones;
+        assert_eq!(zones[0].records.len(), 20, "{plan:?}");
+        assert!(zones[0].records.iter().all(|record| record.tags.len() == tags), "{plan:?}");
+        assert_eq!(place.counts.of(BATCH), if tags == 1 { 2 } else { 3 }, "{plan:?}: it is refused once at most");
+    }
+}
