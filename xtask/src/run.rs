@@ -41,6 +41,12 @@ impl Step {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         let variables = self.variables.iter().map(|(name, value)| (name, value));
+        // Cargo set these about this tool. Build scripts that look at them, such as ring's, would run again whenever
+        // cargo is called by hand and by this tool in turn.
+        let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
+            command.env_remove(name);
+        }
         command.args(&self.arguments).envs(variables).current_dir(root());
         command
     }
