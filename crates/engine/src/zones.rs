@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alfred_model::environment::Status;
@@ -45,13 +45,22 @@ pub(crate) struct Zone {
     pub(crate) name: DomainName,
     pub(crate) cloudflare: Arc<Cloudflare>,
     pub(crate) writer: RecordWriter,
-    room: Mutex<Option<(Room, Timestamp)>>,
+    places: Mutex<Taken>,
+}
+
+/// What of a zone's room is known, and what is being given away.
+#[derive(Default)]
+struct Taken {
+    /// How full the zone was at that time, with all promises since.
+    room: Option<(Room, Timestamp)>,
+    /// Names that are being written down just now.
+    reserved: u64,
 }
 
 /// Never empty.
 pub(crate) struct Zones {
     zones: Vec<Zone>,
-    /// One request at a time looks for room and takes it.
+    /// One request at a time looks for room and reserves it.
     gate: tokio::sync::Mutex<()>,
 }
 
@@ -94,7 +103,7 @@ impl Zones {
             let cloudflare = Arc::new(cloudflare.for_zone(zone.id.clone()));
             let ours = Ours::Installation(installation);
             let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, zone.plan.as_ref(), Arc::clone(clock));
-            Zone { name: zone.name.clone(), cloudflare, writer, room: Mutex::default() }
+            Zone { name: zone.name.clone(), cloudflare, writer, places: Mutex::default() }
         });
         Self { zones: zones.collect(), gate: tokio::sync::Mutex::default() }
     }
@@ -116,25 +125,38 @@ impl Zones {
 
 impl Zone {
     fn room(&self, now: Timestamp) -> Option<Room> {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        room.take_if(|(_, seen)| later(*seen, GOOD_FOR) <= now || *seen > now);
-        room.map(|(room, _)| room)
+        let mut places = self.places();
+        places.room.take_if(|(_, seen)| later(*seen, GOOD_FOR) <= now || *seen > now);
+        places.room.map(|(room, _)| Room { promised: room.promised + places.reserved, ..room })
     }
 
-    fn set_room(&self, room: Room, now: Timestamp) {
+    /// The room as it was just read; what is being written down may be missing in it.
+    fn set_room(&self, room: Room, now: Timestamp) -> Room {
         measure::zone(&self.name, &room);
-        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some((room, now));
+        let mut places = self.places();
+        places.room = Some((room, now));
+        Room { promised: room.promised + places.reserved, ..room }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Taken> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place for each of the names that were asked for, kept until it is dropped.
+/// A place for each of the names that were asked for, reserved until it is dropped.
 pub(crate) struct Places<'a> {
     zones: Vec<&'a Zone>,
     taken: bool,
-    _gate: tokio::sync::MutexGuard<'a, ()>,
 }
 
-impl Places<'_> {
+impl<'a> Places<'a> {
+    fn reserve(zones: Vec<&'a Zone>) -> Self {
+        for zone in &zones {
+            zone.places().reserved += 1;
+        }
+        Self { zones, taken: false }
+    }
+
     /// The zone of the name with this number.
     pub(crate) fn zone(&self, number: usize) -> &DomainName {
         &self.zones[number % self.zones.len()].name
@@ -148,11 +170,10 @@ impl Places<'_> {
 
 impl Drop for Places<'_> {
     fn drop(&mut self) {
-        if !self.taken {
-            return;
-        }
         for zone in &self.zones {
-            if let Some((room, _)) = &mut *zone.room.lock().unwrap_or_else(PoisonError::into_inner) {
+            let mut places = zone.places();
+            places.reserved = places.reserved.saturating_sub(1);
+            if let Some((room, _)) = places.room.as_mut().filter(|_| self.taken) {
                 room.promised += 1;
             }
         }
@@ -163,7 +184,7 @@ impl Engine {
     /// Finds a zone with room for each of `count` names, at least one. Where there is not room for all, the provider is
     /// asked before anybody is told so.
     pub(crate) async fn find_room(&self, count: usize) -> Result<Result<Places<'_>, NoRoom>, StoreError> {
-        let gate = self.zones.gate.lock().await;
+        let _one_at_a_time = self.zones.gate.lock().await;
         let now = self.clock.now();
         let known: Option<Vec<Room>> = self.zones.iter().map(|zone| zone.room(now)).collect();
         let asked = u64::try_from(count).unwrap_or(u64::MAX);
@@ -178,7 +199,7 @@ impl Engine {
             return Ok(Err(NoRoom { asked: count, zones: names.zip(rooms).collect() }));
         };
         let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
-        Ok(Ok(Places { zones, taken: false, _gate: gate }))
+        Ok(Ok(Places::reserve(zones)))
     }
 
     async fn look_for_room(&self) -> Result<Vec<Room>, StoreError> {
@@ -189,11 +210,7 @@ impl Engine {
         let rooms = self.zones.iter().zip(usages).map(|(zone, usage)| {
             let promised = promised.get(&zone.name).copied().unwrap_or_default();
             match usage {
-                Ok(usage) => {
-                    let room = Room { quota: usage.quota, used: usage.used, promised };
-                    zone.set_room(room, now);
-                    room
-                }
+                Ok(usage) => zone.set_room(Room { quota: usage.quota, used: usage.used, promised }, now),
                 Err(error) => {
                     // The zone itself refuses what it has no room for.
                     tracing::warn!(zone = %zone.name, %error, "how full the zone is cannot be read now");

@@ -136,3 +136,17 @@ async fn a_usage_that_cannot_be_read_keeps_nobody_from_creating() {
     assert!(world.settle(LONG).await);
     assert_eq!(world.with_status(Status::Active).await.len(), 3);
 }
+
+/// Requests that come at once neither wait for each other's commits nor take each other's last places.
+#[tokio::test(start_paused = true)]
+async fn requests_at_once_share_the_room_exactly() {
+    let world = world(54, [20, 25]);
+    let process = world.start();
+    let asked = futures::future::join_all((0..60).map(|_| process.engine.create(request(1)))).await;
+    let refused = asked.iter().filter(|answer| matches!(answer, Err(RequestError::NoRoom(_)))).count();
+    assert_eq!((asked.iter().filter(|answer| answer.is_ok()).count(), refused), (45, 15));
+    assert!(world.settle(LONG).await);
+    promises::hold(&world).await;
+    assert_eq!(world.with_status(Status::Active).await.len(), 45);
+    assert!(process.engine.create(request(1)).await.is_err());
+}
