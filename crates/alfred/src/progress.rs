@@ -124,6 +124,10 @@ impl Bar {
         let shown = if printer.live() { ProgressBar::new(length as u64) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{bar:30.cyan} {pos}/{len} {elapsed:>4} {wide_msg}");
         shown.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        if printer.live() {
+            // Or nothing is seen before the first batch is answered.
+            shown.enable_steady_tick(Duration::from_millis(100));
+        }
         Self { printer, shown, said: std::sync::Mutex::default() }
     }
 
