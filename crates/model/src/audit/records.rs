@@ -34,19 +34,28 @@ struct Marked {
 }
 
 /// The records in our zones by whose they are.
-struct Sorted<'a> {
+pub(super) struct Sorted<'a> {
     /// Ours.
     marked: Vec<Marked>,
     /// Hashes names, with a key of its own each time: nobody can make two names that are taken for one.
     names: RandomState,
     others: Vec<Other<'a>>,
+    /// How many are in no zone of ours.
+    elsewhere: usize,
     /// Whether a record holds the name of the environment at this place, be it its own or not: writing another would
     /// mix the answers.
     answered: Vec<bool>,
 }
 
-pub(super) fn compare(world: &World<'_>, index: &mut Index<'_>, comparison: &mut Comparison, extent: &mut Extent) {
-    let mut sorted = sort(world, index, comparison);
+pub(super) fn compare(
+    world: &World<'_>,
+    mut sorted: Sorted<'_>,
+    index: &mut Index<'_>,
+    comparison: &mut Comparison,
+    extent: &mut Extent,
+) {
+    sorted.answered = vec![false; index.homes.len()];
+    comparison.foreign_records += sorted.elsewhere;
     extent.own_records = sorted.marked.len();
     judge_others(&mut sorted, index, comparison);
     judge_marked(world, &mut sorted, index, comparison);
@@ -66,13 +75,14 @@ fn in_zones(name: &str, world: &World<'_>) -> bool {
     world.zones.iter().any(|zone| is_below(name, zone))
 }
 
-fn sort<'a>(world: &World<'a>, index: &Index<'_>, comparison: &mut Comparison) -> Sorted<'a> {
+/// Reads every mark. It needs nothing of the store's rows, and so can be done beside bringing those together.
+pub(super) fn sort<'a>(world: &World<'a>) -> Sorted<'a> {
     let marked = Vec::with_capacity(world.records.len());
-    let (names, answered) = (RandomState::default(), vec![false; index.homes.len()]);
-    let mut sorted = Sorted { marked, names, others: Vec::new(), answered };
+    let names = RandomState::default();
+    let mut sorted = Sorted { marked, names, others: Vec::new(), elsewhere: 0, answered: Vec::new() };
     for (place, record) in world.records.iter().enumerate() {
         let Some(name) = canonical(&record.name).filter(|name| in_zones(name, world)) else {
-            comparison.foreign_records += 1;
+            sorted.elsewhere += 1;
             continue;
         };
         match record.comment.as_deref().and_then(|comment| OwnershipMark::read_at(comment, &name)) {
