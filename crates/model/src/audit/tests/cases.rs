@@ -401,3 +401,18 @@ fn a_record_kept_by_hand_is_a_finding_only_where_one_of_ours_should_be() {
     let expected = (FindingKind::AlteredMark, Some(environment_id(0)), None, Some(record_id("k")), true);
     assert_eq!(all_about(&cloud), [expected]);
 }
+
+/// So many records are read on a thread of their own: what is found is the same.
+#[test]
+fn many_records_are_compared_as_few_are() {
+    let mut few = Cloud::with_one();
+    few.records[0].content = "198.51.100.66".to_owned();
+    let mut many = Cloud::with_one();
+    many.records[0].content = "198.51.100.66".to_owned();
+    for number in 0..super::super::MANY {
+        many.records.push(foreign_record(&format!("f{number}"), &format!("f{number}.alfredos.site"), "A", None));
+    }
+    let compared = many.compare();
+    assert_eq!(compared.findings, few.compare().findings);
+    assert_eq!((compared.findings.len(), compared.foreign_records), (1, super::super::MANY));
+}
