@@ -5,7 +5,8 @@
 //! - Nothing without our mark is changed or deleted (promise 3): whatever is to be changed is read first.
 //! - All changes of one name go out together and in order, so that a name is never absent between two of them.
 //! - A write whose answer was lost is read back, never sent again blindly.
-//! - A refused batch is halved until the one bad change stands alone; a batch that may pass later is not split.
+//! - A batch that is refused because the zone is not as it was thought to be is planned anew after one look; one that is
+//!   refused for anything else is halved until the one bad change stands alone; one that may pass later is not split.
 //! - A full zone is told to everybody at once: nobody's change is tried one by one.
 //! - Whoever no longer wants a change when its turn comes is left out of the batch.
 //!

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::carry::{Carried, carry_out};
-use super::zone::{PATIENCE, Patience, Zone, glance, seen};
+use super::zone::{PATIENCE, PER_PAGE, Patience, Zone, glance, seen};
 use super::{plan, show};
 use crate::cli::{DnsApplyArguments, DnsSetArguments};
 use crate::error::{Exit, Failure};
@@ -76,7 +76,7 @@ async fn compare_one<'a>(
     let filter = RecordFilter::name(wanted[0].name.as_str());
     loop {
         let mut planner = Planner::new(wanted, &zone.owner, leave);
-        let listed = zone.cloudflare.each_record(&filter, 5_000, |view| {
+        let listed = zone.cloudflare.each_record(&filter, PER_PAGE, |view| {
             planner.see(&glance(view), || view.to_record().map(seen));
         });
         match listed.await {

@@ -10,7 +10,7 @@ use alfred_providers::cloudflare::RecordFilter;
 
 use super::super::Context;
 use super::apply;
-use super::zone::{PATIENCE, Patience, Zone, seen};
+use super::zone::{PATIENCE, PER_PAGE, Patience, Zone, seen};
 use crate::cli::DnsDeleteArguments;
 use crate::error::{Exit, Failure};
 
@@ -64,7 +64,7 @@ async fn read(
     for filter in &filters {
         let records = loop {
             let mut found = Vec::new();
-            let listed = zone.cloudflare.each_record(filter, 5_000, |view| {
+            let listed = zone.cloudflare.each_record(filter, PER_PAGE, |view| {
                 let name: Option<DomainName> = view.name.parse().ok();
                 if name.is_some_and(|name| there.contains_key(&name)) {
                     found.extend(view.to_record().map(seen));

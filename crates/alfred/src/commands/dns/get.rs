@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::list;
-use super::zone::{PATIENCE, Patience, Zone, seen};
+use super::zone::{PATIENCE, PER_PAGE, Patience, Zone, seen};
 use crate::cli::DnsGetArguments;
 use crate::error::{Exit, Failure, one_line};
 
@@ -42,7 +42,7 @@ pub(super) fn name(text: &str, zone: &DomainName) -> Result<DomainName, Failure>
 pub(super) async fn at(context: &Context, zone: &Zone, name: &DomainName) -> Result<Vec<SeenRecord>, Failure> {
     let mut patience = Patience::new(context, PATIENCE);
     loop {
-        match zone.cloudflare.records(&RecordFilter::name(name.as_str()), 5_000).await {
+        match zone.cloudflare.records(&RecordFilter::name(name.as_str()), PER_PAGE).await {
             Ok(records) => return Ok(records.into_iter().map(seen).collect()),
             Err(error) => patience.wait(error).await?,
         }

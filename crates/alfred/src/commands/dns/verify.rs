@@ -57,7 +57,9 @@ pub(super) async fn run(context: &Context, arguments: &DnsVerifyArguments) -> Re
     if wrong == 0 {
         return Ok(Exit::Done);
     }
-    Err(Failure::new(format!("{wrong} of {} servers do not answer `{name}` with {}", answers.len(), words(&expected))))
+    let failure =
+        Failure::new(format!("{wrong} of {} servers do not answer `{name}` with {}", answers.len(), words(&expected)));
+    Err(failure.hint("a change takes some seconds to arrive: wait for it with `--wait 1m`, or see `alfred dns get`"))
 }
 
 /// The name in full, the zone, and what must be answered. With `--expect` and a configured zone nobody is asked.
