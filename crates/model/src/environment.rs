@@ -40,6 +40,8 @@ words! {
         InstallVm = "install_vm",
         /// Wait until the VM has an address and runs.
         AwaitVm = "await_vm",
+        /// Power the VM on.
+        StartVm = "start_vm",
         /// Wait until the VM accepts a connection.
         ReachVm = "reach_vm",
         /// Write the DNS record.
@@ -141,6 +143,8 @@ pub struct Environment {
     pub attempts: u32,
     /// When the current step began.
     pub step_since: Timestamp,
+    /// When it was given its VM; what the VM costs counts from here.
+    pub assigned_at: Option<Timestamp>,
     /// When its VM was handed to be wiped; the wipe must be later than this.
     pub released_at: Option<Timestamp>,
     /// When the reconciler looks next; never, where absent.

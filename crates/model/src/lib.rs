@@ -17,6 +17,7 @@ pub mod failure;
 pub mod id;
 pub mod intent;
 pub mod lifecycle;
+pub mod money;
 pub mod name;
 pub mod policy;
 pub mod pool;

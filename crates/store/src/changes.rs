@@ -97,6 +97,9 @@ pub struct PoolFilter {
     pub product: Option<String>,
     /// Only this region.
     pub region: Option<String>,
+    /// For whom it is: until when they need it. VMs whose contract ends serve only those who end before; they go first, the
+    /// soonest to end before the others.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An environment that wants a VM of the pool.
@@ -145,6 +148,8 @@ pub struct IntentQuery {
     pub kind: Option<IntentKind>,
     /// Only those whose outcome is open or unknown.
     pub only_open: bool,
+    /// Only those written down at this time or later.
+    pub since: Option<Timestamp>,
     /// At most so many; all, where zero.
     pub limit: usize,
 }

@@ -9,7 +9,7 @@ use alfred_model::event::Event;
 use alfred_model::id::{RecordId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::user::{AccessToken, User};
-use alfred_model::vm::Vm;
+use alfred_model::vm::{Contract, Vm};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row as _, Type};
@@ -18,13 +18,14 @@ use super::statement::Value;
 use crate::StoreError;
 
 pub(super) const ENVIRONMENT: &str = "id, slug, domain, status, step, wish, owner, vm_id, address, record_id, setup, \
-     on_failure, attempts, step_since, released_at, wake_at, reason, attention, created_at, updated_at, version";
+     on_failure, attempts, step_since, released_at, wake_at, reason, attention, created_at, updated_at, version, \
+     assigned_at";
 pub(super) const VM: &str = "id, display_name, product, region, address, state, step, environment_id, bought_for, released_by, \
      assignable_at, \
      wiped_at, install_seen, cancel_date, attempts, step_since, wake_at, reason, attention, created_at, updated_at, \
-     version";
+     contract_began_at, contract_months, price, reinstalls, version";
 pub(super) const INTENT: &str = "id, kind, environment_id, vm_id, request_id, subject, actor, outcome, answer, \
-     refused, call_home_hash, called_home_at, created_at, settled_at";
+     refused, call_home_hash, called_home_at, created_at, settled_at, audit_id";
 pub(super) const EVENT: &str = "sequence, environment_id, at, status, step, actor, message";
 pub(super) const USER: &str = "name, role, created_at";
 pub(super) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, revoked_at";
@@ -85,6 +86,11 @@ impl<'r> Row<'r> {
         u32::try_from(self.number(column)?).map_err(|error| self.damaged(column, error))
     }
 
+    fn maybe_count(&self, column: &str) -> Result<Option<u32>, StoreError> {
+        let number = self.maybe_number(column)?;
+        number.map(u32::try_from).transpose().map_err(|error| self.damaged(column, error))
+    }
+
     pub(super) fn boolean(&self, column: &str) -> Result<bool, StoreError> {
         match self.number(column)? {
             0 => Ok(false),
@@ -140,6 +146,7 @@ impl Record for Environment {
             on_failure: row.parsed("on_failure")?,
             attempts: row.count("attempts")?,
             step_since: row.time("step_since")?,
+            assigned_at: row.maybe_time("assigned_at")?,
             released_at: row.maybe_time("released_at")?,
             wake_at: row.maybe_time("wake_at")?,
             reason: row.maybe_text("reason")?,
@@ -170,6 +177,12 @@ impl Record for Vm {
             wiped_at: row.maybe_time("wiped_at")?,
             install_seen: row.boolean("install_seen")?,
             cancel_date: row.maybe_parsed("cancel_date")?,
+            contract: Contract {
+                began_at: row.maybe_time("contract_began_at")?,
+                months: row.maybe_count("contract_months")?,
+                price: row.maybe_parsed("price")?,
+            },
+            reinstalls: row.count("reinstalls")?,
             attempts: row.count("attempts")?,
             step_since: row.time("step_since")?,
             wake_at: row.maybe_time("wake_at")?,
@@ -195,6 +208,7 @@ impl Record for Intent {
             subject: row.text("subject")?,
             actor: row.text("actor")?,
             outcome: row.parsed("outcome")?,
+            audit_id: row.maybe_number("audit_id")?,
             answer: row.maybe_text("answer")?,
             refused: row.boolean("refused")?,
             call_home_hash: row.maybe_text("call_home_hash")?,
@@ -269,6 +283,7 @@ pub(super) fn environment_values(environment: &Environment) -> Result<Vec<Value>
         Value::time(environment.created_at),
         Value::time(environment.updated_at),
         environment.version.into(),
+        Value::time(environment.assigned_at),
     ])
 }
 
@@ -303,6 +318,10 @@ pub(super) fn vm_values(vm: &Vm) -> Vec<Value> {
         vm.attention.into(),
         Value::time(vm.created_at),
         Value::time(vm.updated_at),
+        Value::time(vm.contract.began_at),
+        Value::Number(vm.contract.months.map(i64::from)),
+        Value::maybe_shown(vm.contract.price),
+        i64::from(vm.reinstalls).into(),
         vm.version.into(),
     ]
 }
@@ -324,6 +343,7 @@ pub(super) fn intent_values(intent: &Intent) -> Vec<Value> {
         Value::time(intent.called_home_at),
         Value::time(intent.created_at),
         Value::time(intent.settled_at),
+        Value::Number(intent.audit_id),
     ]
 }
 

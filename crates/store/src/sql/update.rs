@@ -125,7 +125,7 @@ pub(super) async fn update_environments(
     session: &mut Session,
     environments: &[(&Environment, Lease)],
 ) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 14] = [
+    const COLUMNS: [&str; 15] = [
         "status",
         "step",
         "vm_id",
@@ -140,6 +140,7 @@ pub(super) async fn update_environments(
         "reason",
         "attention",
         "updated_at",
+        "assigned_at",
     ];
     for chunk in environments.chunks(CHUNK) {
         let rows = chunk.iter().map(|(row, lease)| written_values(row, *lease)).collect::<Result<_, _>>()?;
@@ -169,12 +170,13 @@ fn written_values(row: &Environment, lease: Lease) -> Result<Vec<Value>, StoreEr
         row.reason.as_deref().into(),
         row.attention.into(),
         Value::time(row.updated_at),
+        Value::time(row.assigned_at),
     ])
 }
 
 /// Overwrites locked VMs; each has the version after the write.
 pub(super) async fn update_vms(session: &mut Session, vms: &[(&Vm, Lease)]) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 20] = [
+    const COLUMNS: [&str; 24] = [
         "display_name",
         "product",
         "region",
@@ -195,6 +197,10 @@ pub(super) async fn update_vms(session: &mut Session, vms: &[(&Vm, Lease)]) -> R
         "attention",
         "created_at",
         "updated_at",
+        "contract_began_at",
+        "contract_months",
+        "price",
+        "reinstalls",
     ];
     for chunk in vms.chunks(CHUNK) {
         let rows = chunk.iter().map(|(row, lease)| {
