@@ -51,7 +51,8 @@ pub(crate) fn vm(before: &Vm, after: &Vm) {
 /// The pool as the plan sees it.
 pub(crate) fn pool(plan: &PoolPlan) {
     let counts = &plan.counts;
-    let gauge = |state: &'static str, count: u32| metrics::gauge!("alfred_pool_vms", "state" => state).set(f64::from(count));
+    let gauge =
+        |state: &'static str, count: u32| metrics::gauge!("alfred_pool_vms", "state" => state).set(f64::from(count));
     gauge("assigned", counts.assigned);
     gauge("ready", counts.ready);
     gauge("resting", counts.resting);

@@ -85,11 +85,7 @@ impl Engine {
             Ok(None) => Came::NotFound { matches: 0 },
             Ok(Some(instance)) => {
                 let seen = seen(instance);
-                if seen.display_name == intent.subject {
-                    Came::Found(seen)
-                } else {
-                    Came::NotFound { matches: 1 }
-                }
+                if seen.display_name == intent.subject { Came::Found(seen) } else { Came::NotFound { matches: 1 } }
             }
         }
     }

@@ -13,6 +13,7 @@ pub mod budget;
 pub mod dns;
 pub mod environment;
 pub mod event;
+pub mod expiry;
 pub mod failure;
 pub mod id;
 pub mod intent;

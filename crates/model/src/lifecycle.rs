@@ -32,7 +32,7 @@ pub use remove::{RetryRefused, retry};
 pub use repair::{RepairRefused, repair, repair_kind};
 
 use crate::environment::{Environment, Status, Step, Wish};
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::failure::{Disposition, Failure};
 use crate::id::{RecordId, VmId};
 use crate::intent::{Intent, IntentKind, Outcome};
@@ -247,6 +247,7 @@ pub fn event(environment: &Environment, at: Timestamp, actor: &str, message: imp
         at,
         status: environment.status,
         step: environment.step,
+        kind: EventKind::Progress,
         actor: actor.to_owned(),
         message: message.into(),
     }

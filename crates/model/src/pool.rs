@@ -30,8 +30,8 @@ mod plan;
 mod tests;
 
 pub use contract::{
-    ContractView, HORIZON, NOTICE, contract, cost_of_use, first_fitting_day, is_over, month_of, renewal_cost, usable_until,
-    weekly_costs,
+    ContractView, HORIZON, NOTICE, contract, cost_of_use, first_fitting_day, is_over, month_of, renewal_cost,
+    usable_until, weekly_costs,
 };
 pub use demand::{Life, Wanted};
 pub use hold::{Hold, OrderRules, Pause, PoolState, Spending, hold};

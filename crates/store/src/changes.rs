@@ -24,7 +24,8 @@ pub struct Changes {
     /// Environments as they shall be; `version` is the one that was read. Their wish is not written, but compared:
     /// where it is another one by now, `wake_at` becomes the row's `updated_at`, so that the new wish is seen at once.
     /// A row that was woken while a worker had it, and is released unsettled, is due no later than its `updated_at`.
-    /// Slug, domain, owner and `created_at` were given once and are not written; a deleted row stays deleted.
+    /// Slug, domain, owner, batch and `created_at` were given once and are not written; a deleted row stays deleted.
+    /// Nor is when it expires: see [`Store::change_expiry`](crate::Store::change_expiry).
     pub environments: Vec<(Environment, Lease)>,
     /// VMs as they shall be; `version` is the one that was read. One that called home meanwhile is due as above.
     pub vms: Vec<(Vm, Lease)>,

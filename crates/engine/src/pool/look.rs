@@ -47,15 +47,15 @@ impl Engine {
         let now = self.clock.now();
         let shown: HashMap<VmId, &SeenInstance> = instances.iter().map(|instance| (instance.id, instance)).collect();
         for vm in self.store.vms(false).await? {
-            let changed = match shown.get(&vm.id) {
+            let new = match shown.get(&vm.id) {
                 Some(instance) => news(&vm, instance, now),
                 None => ended(&vm, now),
             };
-            let Some(changed) = changed else { continue };
-            self.contract_ends(&vm, &changed).await?;
-            let wake = changed.released_by.filter(|_| changed.state == VmState::Ended);
+            let Some(row) = new else { continue };
+            contract_ends(&vm, &row);
+            let wake = row.released_by.filter(|_| row.state == VmState::Ended);
             let changes = Changes {
-                vms: vec![(changed, Lease::Release)],
+                vms: vec![(row, Lease::Release)],
                 wake: wake.into_iter().collect(),
                 wake_at_time: Some(now),
                 ..Changes::default()
@@ -67,15 +67,14 @@ impl Engine {
         }
         Ok(())
     }
+}
 
-    /// A VM that belongs to an environment was found to be cancelled: the environment must be gone before it is.
-    async fn contract_ends(&self, before: &Vm, after: &Vm) -> Result<(), StoreError> {
-        let (Some(id), Some(last_day)) = (before.environment_id, after.cancel_date) else { return Ok(()) };
-        if before.cancel_date == after.cancel_date {
-            return Ok(());
-        }
+/// A VM that belongs to an environment was found to be cancelled: the environment must be gone before it is.
+fn contract_ends(before: &Vm, after: &Vm) {
+    if let (Some(id), Some(last_day)) = (before.environment_id, after.cancel_date)
+        && before.cancel_date != after.cancel_date
+    {
         tracing::warn!(vm = %before.id, environment = %id, %last_day, "the contract of a VM in use ends");
-        Ok(())
     }
 }
 

@@ -259,7 +259,10 @@ impl Engine {
         };
         let audit_of = |order: &Intent| {
             let of_it = audits.iter().filter(|audit| audit.request_id == Some(order.request_id));
-            of_it.filter(|audit| audit.action == AuditAction::Created && audit.instance_id == order.vm_id).map(|a| a.id).next()
+            of_it
+                .filter(|audit| audit.action == AuditAction::Created && audit.instance_id == order.vm_id)
+                .map(|a| a.id)
+                .next()
         };
         let joined: Vec<Intent> = lacking
             .into_iter()
@@ -284,10 +287,5 @@ impl Engine {
 }
 
 fn settled(intent: &Intent, outcome: Outcome, answer: String, now: Timestamp) -> Intent {
-    Intent {
-        outcome,
-        answer: Some(answer),
-        settled_at: (!outcome.is_open()).then_some(now),
-        ..intent.clone()
-    }
+    Intent { outcome, answer: Some(answer), settled_at: (!outcome.is_open()).then_some(now), ..intent.clone() }
 }

@@ -79,9 +79,8 @@ impl Engine {
         let contract = pool::contract(&vm, now);
         let gives_up = match contract.avoidable_from {
             Some(from) => format!(
-                "VM {id} ends with its contract, on {:.0} if the provider takes four weeks' notice; it cannot be undone \
-                 through the API, and nothing that is paid comes back",
-                from
+                "VM {id} ends with its contract, on {from:.0} if the provider takes four weeks' notice; it cannot be undone \
+                 through the API, and nothing that is paid comes back"
             ),
             None => format!(
                 "VM {id} ends with its contract, on a day that the provider says afterwards; it cannot be undone through the \
@@ -150,7 +149,8 @@ impl Engine {
                 None => Err(PoolRequestError::Known(id, vm.state)),
             };
         }
-        let instance = self.contabo.instance(id).await.map_err(|error| PoolRequestError::Provider(error.to_string()))?;
+        let instance =
+            self.contabo.instance(id).await.map_err(|error| PoolRequestError::Provider(error.to_string()))?;
         let instance = crate::effects::seen(instance.ok_or(PoolRequestError::NotFound(id))?);
         self.refuse_ordered(&instance).await?;
         if !instance.display_name.starts_with(DISPLAY_NAME_PREFIX) && !foreign {
@@ -177,8 +177,7 @@ impl Engine {
     /// names who asked.
     async fn write_request(&self, row: Vm, kind: IntentKind, actor: &str) -> Result<Vm, PoolRequestError> {
         let intent = self.request_intent(&row, kind, actor);
-        let changes =
-            Changes { vms: vec![(row.clone(), Lease::Release)], intents: vec![intent], ..Changes::default() };
+        let changes = Changes { vms: vec![(row.clone(), Lease::Release)], intents: vec![intent], ..Changes::default() };
         let written = self.store.commit(changes).await?;
         self.vms_due.notify_one();
         self.moved();
@@ -186,8 +185,12 @@ impl Engine {
     }
 
     fn request_intent(&self, vm: &Vm, kind: IntentKind, actor: &str) -> Intent {
-        let mut intent =
-            self.new_intent(&NewIntent { kind, environment: None, vm_id: Some(vm.id), subject: pool_display_name(vm.id) });
+        let mut intent = self.new_intent(&NewIntent {
+            kind,
+            environment: None,
+            vm_id: Some(vm.id),
+            subject: pool_display_name(vm.id),
+        });
         actor.clone_into(&mut intent.actor);
         intent
     }

@@ -135,9 +135,7 @@ pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>
         Progress::Stopped if !overdue(environment, policy.install_grace, context.now) => {
             with_vm(look_again(situation, policy.vm_interval, "the VM is off", context))
         }
-        Progress::Stopped => {
-            with_vm(Transition::new(environment, context.now).step(Step::StartVm, context.now))
-        }
+        Progress::Stopped => with_vm(Transition::new(environment, context.now).step(Step::StartVm, context.now)),
         Progress::Wait(words) => with_vm(look_again(situation, policy.vm_interval, words, context)),
         Progress::Running => {
             let old_system = vm

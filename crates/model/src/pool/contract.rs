@@ -138,6 +138,3 @@ fn renewals(began_at: Timestamp, months: u32) -> impl Iterator<Item = Timestamp>
         began.checked_add(ahead.months()).ok().map(|zoned| zoned.timestamp())
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -118,6 +118,3 @@ fn covering(expected: f64) -> u32 {
     }
     number
 }
-
-#[cfg(test)]
-mod tests;

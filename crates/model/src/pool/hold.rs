@@ -133,7 +133,9 @@ pub enum Hold {
 impl fmt::Display for Hold {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Off => formatter.write_str("buying is off: delete environments, or allow orders with `ALFRED_BUY=on`"),
+            Self::Off => {
+                formatter.write_str("buying is off: delete environments, or allow orders with `ALFRED_BUY=on`")
+            }
             Self::Paused { by, reason } => {
                 let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
                 write!(formatter, "the pool was paused by {by}{reason}: `alfred vm pool resume` lets it buy again")
@@ -209,6 +211,3 @@ fn failing(rules: &OrderRules, state: &PoolState, spending: &Spending<'_>, now: 
         words: last.answer.clone().unwrap_or_else(|| "none".to_owned()),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -143,14 +143,12 @@ fn count(situation: &PoolSituation<'_>, now: Timestamp) -> PoolCounts {
     for vm in situation.vms {
         let counter = match vm.state {
             VmState::Assigned => &mut counts.assigned,
-            VmState::Ready if vm.cancel_date.is_some() => &mut counts.retiring,
-            VmState::Ready if !fits(vm, situation) => &mut counts.unfit,
-            VmState::Ready if vm.assignable_at.is_none_or(|at| at <= now) => &mut counts.ready,
-            VmState::Ready => &mut counts.resting,
-            VmState::Preparing if vm.cancel_date.is_some() => &mut counts.retiring,
+            VmState::Ready | VmState::Preparing if vm.cancel_date.is_some() => &mut counts.retiring,
             // One that waits for a person may wait for days.
             VmState::Preparing if vm.attention => &mut counts.unknown,
-            VmState::Preparing if !fits(vm, situation) => &mut counts.unfit,
+            VmState::Ready | VmState::Preparing if !fits(vm, situation) => &mut counts.unfit,
+            VmState::Ready if vm.assignable_at.is_none_or(|at| at <= now) => &mut counts.ready,
+            VmState::Ready => &mut counts.resting,
             VmState::Preparing => &mut counts.preparing,
             VmState::Retiring => &mut counts.retiring,
             VmState::Quarantined => &mut counts.quarantined,
@@ -175,7 +173,8 @@ fn lapse(situation: &PoolSituation<'_>, rules: &PoolRules, wanted: u32, peak: u3
     let goes_on = |vm: &&Vm| {
         vm.cancel_date.is_none() && matches!(vm.state, VmState::Assigned | VmState::Ready | VmState::Preparing)
     };
-    let fitting = situation.vms.iter().filter(goes_on).filter(|vm| vm.state == VmState::Assigned || fits(vm, situation));
+    let fitting =
+        situation.vms.iter().filter(goes_on).filter(|vm| vm.state == VmState::Assigned || fits(vm, situation));
     let kept = u32::try_from(fitting.count()).unwrap_or(u32::MAX);
     let needed = peak.saturating_add(wanted).saturating_add(rules.slack);
     let surplus = usize::try_from(kept.saturating_sub(needed)).unwrap_or(usize::MAX);
@@ -186,14 +185,11 @@ fn lapse(situation: &PoolSituation<'_>, rules: &PoolRules, wanted: u32, peak: u3
         (decide_by <= soon).then_some(Lapse { vm_id, decide_by, saves_from })
     };
     let free = || situation.vms.iter().filter(goes_on).filter(|vm| vm.state == VmState::Ready);
-    let mut unneeded: Vec<Lapse> = free().filter(|vm| fits(vm, situation)).filter_map(|vm| due(vm)).collect();
+    let mut unneeded: Vec<Lapse> = free().filter(|vm| fits(vm, situation)).filter_map(&due).collect();
     unneeded.sort_unstable_by_key(|lapse| (lapse.decide_by, lapse.vm_id));
     unneeded.truncate(surplus);
     // What fits nobody is needed by nobody.
-    unneeded.extend(free().filter(|vm| !fits(vm, situation)).filter_map(|vm| due(vm)));
+    unneeded.extend(free().filter(|vm| !fits(vm, situation)).filter_map(due));
     unneeded.sort_unstable_by_key(|lapse| (lapse.decide_by, lapse.vm_id));
     unneeded
 }
-
-#[cfg(test)]
-mod tests;

@@ -232,6 +232,7 @@ impl Tables {
             environment.slug = held.row.slug.clone();
             environment.domain = held.row.domain.clone();
             environment.owner = held.row.owner.clone();
+            environment.batch = held.row.batch;
             environment.created_at = held.row.created_at;
         }
     }
@@ -242,6 +243,7 @@ impl Tables {
             wish: held.row.wish,
             status: held.row.status,
             woken: held.woken,
+            expiry: held.row.expiry(),
         })
     }
 

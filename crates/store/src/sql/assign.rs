@@ -101,11 +101,7 @@ async fn choose(
 }
 
 /// VMs whose contract ends, but not too soon.
-async fn ending_vms(
-    session: &mut Session,
-    filter: &PoolFilter,
-    expires_at: Timestamp,
-) -> Result<Vec<Vm>, StoreError> {
+async fn ending_vms(session: &mut Session, filter: &PoolFilter, expires_at: Timestamp) -> Result<Vec<Vm>, StoreError> {
     let first = pool::first_fitting_day(expires_at);
     let select = Statement::new(format!(
         "SELECT {VM} FROM vms WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring') AND step = 'settled' \
