@@ -120,7 +120,7 @@ impl Policy {
                 lead: Duration::from_secs(20),
                 patience: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
-                look_interval: Duration::from_secs(10),
+                look_interval: Duration::from_mins(10),
             },
         }
     }
