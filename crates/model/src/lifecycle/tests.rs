@@ -347,7 +347,7 @@ proptest! {
         let mut world = World::new(faults);
         world.run(300);
         let released = world.intents.iter()
-            .filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome == Outcome::Rejected)
+            .filter(|intent| intent.kind == IntentKind::OrderVm && matches!(intent.outcome, Outcome::Rejected | Outcome::NotSent))
             .count();
         prop_assert!(world.orders_sent as usize <= released + 1, "{:#?}", world.history);
         prop_assert!(world.bought.len() <= 1, "{:#?}", world.history);

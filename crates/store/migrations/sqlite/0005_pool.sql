@@ -3,8 +3,6 @@ ALTER TABLE vms ADD COLUMN contract_began_at INTEGER;
 ALTER TABLE vms ADD COLUMN contract_months INTEGER;
 ALTER TABLE vms ADD COLUMN price TEXT;
 ALTER TABLE vms ADD COLUMN reinstalls INTEGER NOT NULL DEFAULT 0;
--- VMs that can be given to environments which end before they do.
-CREATE INDEX vms_retiring ON vms (cancel_date, id) WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring');
 
 -- The line of the provider's own audit log that shows the same request.
 ALTER TABLE intents ADD COLUMN audit_id INTEGER;

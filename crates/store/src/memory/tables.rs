@@ -66,7 +66,13 @@ impl Tables {
                 && (!query.only_open || intent.outcome.is_open())
                 && query.since.is_none_or(|since| intent.created_at >= since)
         };
-        self.intents.values().rev().filter(fits).take(at_most(query.limit)).cloned().collect()
+        if query.since.is_none() {
+            return self.intents.values().rev().filter(fits).take(at_most(query.limit)).cloned().collect();
+        }
+        let mut found: Vec<Intent> = self.intents.values().filter(fits).cloned().collect();
+        found.sort_by_key(|intent| std::cmp::Reverse((intent.created_at, intent.id)));
+        found.truncate(at_most(query.limit));
+        found
     }
 
     pub(super) fn list_events(&self, environment: Option<EnvironmentId>, after: i64, limit: usize) -> Vec<Event> {

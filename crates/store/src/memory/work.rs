@@ -182,7 +182,10 @@ impl Tables {
                 && filter.product.as_ref().is_none_or(|product| vm.product == *product)
                 && filter.region.as_ref().is_none_or(|region| vm.region == *region)
         };
-        let ending_first = |vm: &&Vm| (vm.cancel_date.is_none(), vm.cancel_date, vm.assignable_at, vm.id);
+        let ending_first = |vm: &&Vm| match vm.cancel_date {
+            Some(last_day) => (false, Some(last_day), None, vm.id),
+            None => (true, None, vm.assignable_at, vm.id),
+        };
         self.vms.all().filter(fits).min_by_key(ending_first).cloned()
     }
 

@@ -78,10 +78,14 @@ on_every_store! {
         a_later_caller_does_not_help_an_earlier_one
         filters_do_not_share_a_vm
         vms_are_listed
-        what_the_limit_counts;
+        what_the_limit_counts
+        vms_that_end_serve_only_who_ends_before
+        callers_with_other_ends_at_once_get_other_vms
+        demand_is_read_from_environments;
     ledger:
         lines_are_added_and_overwritten
         lines_are_listed_newest_first
+        lines_since_a_time_are_listed_by_it
         a_vm_calls_home_once
         a_call_home_wakes_but_not_the_settled
         a_call_home_survives_a_stale_write

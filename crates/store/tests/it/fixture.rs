@@ -7,7 +7,7 @@ use alfred_model::event::{Event, EventKind};
 use alfred_model::id::{EnvironmentId, IntentId, TokenId, VmId};
 use alfred_model::intent::{Intent, IntentKind, Outcome};
 use alfred_model::user::{AccessToken, Role, User};
-use alfred_model::vm::{Vm, VmState, VmStep};
+use alfred_model::vm::{Contract, Vm, VmState, VmStep};
 use alfred_store::{
     Assignment, Changes, Claim, ClaimedEnvironment, Lease, MemoryStore, NewEnvironments, PoolFilter, SqlOptions,
     SqlStore, Store,
@@ -42,7 +42,7 @@ pub(crate) fn environment(number: u128) -> Environment {
         on_failure: OnFailure::Pool,
         attempts: 0,
         step_since: at(0),
-        assigned_at: None,
+        assigned_at: Some(at(-5)),
         released_at: None,
         wake_at: Some(at(0)),
         reason: None,
@@ -88,8 +88,8 @@ pub(crate) fn vm(number: i64) -> Vm {
         wiped_at: Some(at(-10)),
         install_seen: true,
         cancel_date: None,
-        contract: alfred_model::vm::Contract::default(),
-        reinstalls: 0,
+        contract: Contract { began_at: Some(at(-20)), months: Some(12), price: Some("5.50 EUR".parse().unwrap()) },
+        reinstalls: 1,
         attempts: 0,
         step_since: at(-10),
         wake_at: None,
@@ -111,7 +111,7 @@ pub(crate) fn intent(number: u128, environment: Option<EnvironmentId>) -> Intent
         subject: "alfredos-brave-tiger".to_owned(),
         actor: "alfred".to_owned(),
         outcome: Outcome::Open,
-        audit_id: None,
+        audit_id: Some(7_000_000_000),
         answer: None,
         refused: false,
         call_home_hash: None,

@@ -26,8 +26,8 @@ enum Operation {
     Renew { worker: u8 },
     Write { number: u8, stale: bool, keep: bool, step: usize, deleted: bool, wake: Option<u8> },
     WriteVm { number: u8, keep: bool, state: usize, settled: bool, wake: Option<u8> },
-    AddVms { numbers: Vec<u8>, assignable: Option<u8> },
-    Assign { number: u8, keep: bool, other_product: bool },
+    AddVms { numbers: Vec<u8>, assignable: Option<u8>, last_day: Option<i8> },
+    Assign { number: u8, keep: bool, other_product: bool, expires: Option<u8> },
     Intent { number: u8, environment: Option<u8>, vm: Option<u8>, outcome: usize, hash: bool },
     Wake { numbers: Vec<u8> },
     CallHome { number: u8 },
@@ -55,12 +55,11 @@ fn operation() -> impl Strategy<Value = Operation> {
             }),
         (number(), any::<bool>(), 0..VmState::ALL.len(), any::<bool>(), maybe())
             .prop_map(|(number, keep, state, settled, wake)| Operation::WriteVm { number, keep, state, settled, wake }),
-        (vec(number(), 1..3), maybe()).prop_map(|(numbers, assignable)| Operation::AddVms { numbers, assignable }),
-        (number(), any::<bool>(), any::<bool>()).prop_map(|(number, keep, other_product)| Operation::Assign {
-            number,
-            keep,
-            other_product
-        }),
+        (vec(number(), 1..3), maybe(), prop::option::of(1..9_i8))
+            .prop_map(|(numbers, assignable, last_day)| { Operation::AddVms { numbers, assignable, last_day } }),
+        (number(), any::<bool>(), any::<bool>(), prop::option::of(0..8_u8)).prop_map(
+            |(number, keep, other_product, expires)| Operation::Assign { number, keep, other_product, expires }
+        ),
         (number(), prop::option::of(number()), prop::option::of(number()), 0..Outcome::ALL.len(), any::<bool>())
             .prop_map(|(number, environment, vm, outcome, hash)| Operation::Intent {
                 number,
@@ -121,13 +120,21 @@ async fn apply(store: &dyn Store, operation: &Operation, now: i64) -> String {
             row.updated_at = at(now);
             words(store.commit(Changes { vms: vec![(row, lease(keep))], ..Changes::default() }).await)
         }
-        Operation::AddVms { numbers, assignable } => {
-            let rows = numbers.iter().map(|number| Vm { assignable_at: seconds(assignable), ..vm((*number).into()) });
+        Operation::AddVms { numbers, assignable, last_day } => {
+            let rows = numbers.iter().map(|number| Vm {
+                assignable_at: seconds(assignable),
+                cancel_date: last_day.map(|day| at(i64::from(day) * 86_400).to_zoned(jiff::tz::TimeZone::UTC).date()),
+                ..vm((*number).into())
+            });
             words(store.commit(Changes { new_vms: rows.collect(), ..Changes::default() }).await)
         }
-        Operation::Assign { number, keep, other_product } => {
+        Operation::Assign { number, keep, other_product, expires } => {
             let row = row(store, number).await.unwrap_or_else(|| environment(number.into()));
-            let filter = PoolFilter { product: other_product.then(|| "V45".to_owned()), region: None, expires_at: None };
+            let filter = PoolFilter {
+                product: other_product.then(|| "V45".to_owned()),
+                region: None,
+                expires_at: expires.map(|days| at(i64::from(days) * 86_400)),
+            };
             words(store.assign_vm(Assignment { lease: lease(keep), filter, ..assignment(&row, now) }).await)
         }
         Operation::Intent { number, environment, vm, outcome, hash } => {

@@ -26,8 +26,24 @@ const QUESTIONS: &[(&str, &str)] = &[
         "environments_leased",
     ),
     (
+        "SELECT * FROM vms WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring') AND step = 'settled' \
+         AND wiped_at IS NOT NULL AND cancel_date >= '2026-01-01' ORDER BY cancel_date, id LIMIT 9",
+        "vms_pool",
+    ),
+    (
+        "SELECT created_at, CASE WHEN status = 'error' AND vm_id IS NULL THEN updated_at ELSE NULL END AS ended_at \
+         FROM environments WHERE status <> 'deleted'",
+        "environments_live",
+    ),
+    ("SELECT created_at FROM environments WHERE status = 'deleted' AND updated_at >= 5", "environments_ended"),
+    (
+        "SELECT * FROM intents WHERE id IS NOT NULL AND kind = 'order_vm' AND created_at >= 5 \
+         ORDER BY created_at DESC, id DESC",
+        "intents_kind_time",
+    ),
+    (
         "SELECT * FROM vms WHERE state = 'ready' AND (assignable_at <= 5 OR assignable_at IS NULL) \
-         ORDER BY assignable_at NULLS FIRST, id LIMIT 1",
+         AND cancel_date IS NULL ORDER BY assignable_at NULLS FIRST, id LIMIT 1",
         "vms_pool",
     ),
     ("SELECT * FROM vms WHERE state <> 'ended' ORDER BY id", "vms_present"),
