@@ -12,4 +12,4 @@ CREATE INDEX intents_kind_time ON intents (kind, created_at);
 -- Since when an environment has its VM.
 ALTER TABLE environments ADD COLUMN assigned_at BIGINT;
 -- Demand of the last weeks is read from what ended then.
-CREATE INDEX environments_ended ON environments (updated_at) WHERE status = 'deleted';
+CREATE INDEX environments_ended ON environments (status, updated_at);
