@@ -9,7 +9,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use crate::document::{Document, Operation};
+use crate::deviations::Absent;
+use crate::document::{Document, Operation, escape};
 use crate::recorder::Exchange;
 
 /// Headers that every HTTP client may send and that documents do not list.
@@ -39,15 +40,43 @@ pub(crate) struct Violation {
     pub(crate) entry: Value,
 }
 
+/// What an exchange is to be held against.
+pub(crate) enum Kind {
+    Documented(Operation),
+    /// The document lacks it, and it is in the list of those.
+    Absent(&'static Absent),
+    Unknown,
+}
+
+/// The operation that an exchange is: the one with the fewest variables, in the document or among those it lacks.
+pub(crate) fn kind(document: &Document, absent: &'static [Absent], exchange: &Exchange) -> Kind {
+    let fits = |one: &'static Absent| Some((one, document.fits(one.name, &exchange.method, exchange.path())?));
+    let missing = absent.iter().filter_map(fits).min_by_key(|(_, variables)| variables.len());
+    match (document.operation(&exchange.method, exchange.path()), missing) {
+        (Some(operation), Some((_, variables))) if operation.path.len() <= variables.len() => {
+            Kind::Documented(operation)
+        }
+        (_, Some((one, _))) => Kind::Absent(one),
+        (Some(operation), None) => Kind::Documented(operation),
+        (None, None) => Kind::Unknown,
+    }
+}
+
 /// Everything about an exchange that is not as the document says. Of a stranger's call only the answer is looked at:
-/// strangers ask for what is wrong on purpose.
-pub(crate) fn check(document: &Document, exchange: &Exchange) -> Vec<Violation> {
-    let path = exchange.path();
-    let Some(operation) = document.operation(&exchange.method, path) else {
-        let name = format!("{} {path}", exchange.method);
-        let halves: &[Half] = if exchange.by_client { &[Half::Request, Half::Answer] } else { &[Half::Answer] };
-        let missing = |half: &Half| Findings::new(&name, *half).single("operation", "missing", "not in the document");
-        return halves.iter().map(missing).collect();
+/// strangers ask for what is wrong on purpose. An operation that the document lacks is held against the one that it is
+/// like, or not at all.
+pub(crate) fn check(document: &Document, absent: &'static [Absent], exchange: &Exchange) -> Vec<Violation> {
+    let operation = match kind(document, absent, exchange) {
+        Kind::Documented(operation) => operation,
+        Kind::Absent(Absent { like: None, .. }) => return Vec::new(),
+        Kind::Absent(Absent { name, like: Some(like), .. }) => {
+            let variables = document.fits(name, &exchange.method, exchange.path()).unwrap_or_default();
+            document.named(like, variables).unwrap_or_else(|| panic!("the document has no `{like}`"))
+        }
+        Kind::Unknown => {
+            let findings = Findings::new(&format!("{} {}", exchange.method, exchange.path()), Half::Request);
+            return vec![findings.single("operation", "missing", "the document has no such operation")];
+        }
     };
     let mut violations = Vec::new();
     if exchange.by_client {
@@ -217,7 +246,7 @@ fn check_answer(document: &Document, operation: &Operation, exchange: &Exchange)
 /// Holds a body against the schema of its content type below `pointer`.
 fn body(document: &Document, pointer: &str, kind: Option<&str>, bytes: &[u8], findings: &mut Findings) {
     let kind = kind.unwrap_or_default();
-    let media = format!("{pointer}/content/{}", kind.replace('~', "~0").replace('/', "~1"));
+    let media = format!("{pointer}/content/{}", escape(kind));
     if document.at(&media).is_none() {
         findings.add("header/content-type", "unknown", format!("`{kind}` is not in the document"));
         return;

@@ -78,8 +78,21 @@ impl Document {
         let fitting = templates.iter().filter(|(_, operations)| operations.get(&method).is_some());
         let fitting = fitting.filter_map(|(template, _)| Some((template, variables(template, path)?)));
         let (template, variables) = fitting.min_by_key(|(_, variables)| variables.len())?;
-        let pointer = format!("/paths/{}/{method}", template.replace('~', "~0").replace('/', "~1"));
-        Some(Operation { name: format!("{} {template}", method.to_ascii_uppercase()), pointer, path: variables })
+        self.named(&format!("{} {template}", method.to_ascii_uppercase()), variables)
+    }
+
+    /// The operation called `name`, such as `GET /zones/{zone_id}/dns_records`, with what stands in its path's variables.
+    pub(crate) fn named(&self, name: &str, path: Vec<(String, String)>) -> Option<Operation> {
+        let (method, template) = name.split_once(' ')?;
+        let pointer = format!("/paths/{}/{}", escape(template), method.to_ascii_lowercase());
+        self.at(&pointer)?;
+        Some(Operation { name: name.to_owned(), pointer, path })
+    }
+
+    /// What stands in the path's variables, if a request is the operation called `name`.
+    pub(crate) fn fits(&self, name: &str, method: &Method, path: &str) -> Option<Vec<(String, String)>> {
+        let (named, template) = name.split_once(' ')?;
+        variables(template, path.strip_prefix(self.base())?).filter(|_| named == method.as_str())
     }
 
     /// The statuses that the document names for all operations together, in the table of its introduction.
@@ -104,9 +117,15 @@ impl Document {
     }
 }
 
+/// A key as a part of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 fn read(file: &Path) -> String {
-    std::fs::read_to_string(file)
-        .unwrap_or_else(|error| panic!("`{VARIABLE}` names a folder where `{}` cannot be read: {error}", file.display()))
+    std::fs::read_to_string(file).unwrap_or_else(|error| {
+        panic!("`{VARIABLE}` names a folder where `{}` cannot be read: {error}", file.display())
+    })
 }
 
 /// What stands in the variables of `template`, if `path` has its form.

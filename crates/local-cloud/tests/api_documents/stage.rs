@@ -156,10 +156,10 @@ fn options() -> Options {
     let mut options = Options { contabo: contabo::Options::demo(), ..Options::default() };
     options.cloudflare.zones[0].plan = cloudflare::Plan::Pro;
     let account = TokenOptions { owner: TokenOwner::Account, ..TokenOptions::new(ACCOUNT_TOKEN_ID, ACCOUNT_TOKEN) };
-    options.cloudflare.tokens.extend([
-        TokenOptions { may_roll_tokens: true, ..account },
-        TokenOptions::new(ROLLED_TOKEN_ID, ROLLED_TOKEN),
-    ]);
+    options
+        .cloudflare
+        .tokens
+        .extend([TokenOptions { may_roll_tokens: true, ..account }, TokenOptions::new(ROLLED_TOKEN_ID, ROLLED_TOKEN)]);
     debug_assert_eq!(options.cloudflare.account_id, DEMO_ACCOUNT_ID);
     options
 }

@@ -32,7 +32,8 @@ async fn zone_files(stage: &Stage) {
     let zone = format!("/zones/{DEMO_ZONE_ID}/dns_records");
     stage.ask_cloudflare(DEMO_TOKEN, "GET", &format!("{zone}/export"), &NONE).await;
     let file = format!("mail.{DEMO_ZONE}. 300 IN A 192.0.2.77\n");
-    let form = format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"z\"\r\n\r\n{file}\r\n--x--\r\n");
+    let form =
+        format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"z\"\r\n\r\n{file}\r\n--x--\r\n");
     let request = http::Request::post(format!("/client/v4{zone}/import"))
         .header("authorization", format!("Bearer {DEMO_TOKEN}"))
         .header("content-type", "multipart/form-data; boundary=x")
