@@ -4,8 +4,8 @@
 
 mod answers;
 mod audits;
+mod broken_calls;
 mod cancellation;
-mod faults;
 mod life;
 mod orders;
 mod sign_in;

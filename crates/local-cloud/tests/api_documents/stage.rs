@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use alfred_local_cloud::cloudflare::{self, DEMO_ACCOUNT_ID, DEMO_ZONE_ID, TokenOptions, TokenOwner};
+use alfred_local_cloud::cloudflare::{self, DEMO_ZONE_ID, TokenOptions, TokenOwner};
 use alfred_local_cloud::{LocalCloud, Options, contabo};
 use alfred_model::id::ZoneId;
 use alfred_model::seam::{Clock, Random};
@@ -13,7 +13,7 @@ use alfred_providers::contabo::{Contabo, ContaboOptions, RequestId};
 use alfred_providers::counts::CallCounts;
 use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -160,7 +160,6 @@ fn options() -> Options {
         .cloudflare
         .tokens
         .extend([TokenOptions { may_roll_tokens: true, ..account }, TokenOptions::new(ROLLED_TOKEN_ID, ROLLED_TOKEN)]);
-    debug_assert_eq!(options.cloudflare.account_id, DEMO_ACCOUNT_ID);
     options
 }
 
@@ -170,9 +169,4 @@ fn base(path: &str) -> BaseUrl {
 
 fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).expect("plain letters")
-}
-
-/// A header by name, for requests that a stranger gets wrong.
-pub(crate) fn header(name: &'static str) -> HeaderName {
-    HeaderName::from_static(name)
 }

@@ -8,7 +8,7 @@ use alfred_local_cloud::contabo::OrderOutcome;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, header};
+use crate::stage::Stage;
 
 const INSTANCES: &str = "/v1/compute/instances";
 const NONE: Value = Value::Null;
@@ -168,14 +168,14 @@ async fn bad_calls(stage: &Stage, token: &str, vm: i64) {
     assert_eq!(stage.ask_contabo(Some(token), "POST", &cancel, &json!({})).await["statusCode"], 422);
     let text = http::Request::patch(format!("{INSTANCES}/{vm}"))
         .header("authorization", format!("Bearer {token}"))
-        .header(header("x-request-id"), "04e0f898-37b4-48bc-a794-1a57abe6aa31")
+        .header("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31")
         .header("content-type", "text/plain")
         .body(Bytes::from_static(b"displayName=x"))
         .expect("the parts are good");
     assert_eq!(stage.send(text).await["statusCode"], 415);
     let seventh = http::Request::get(INSTANCES)
         .header("authorization", format!("Bearer {token}"))
-        .header(header("x-request-id"), "019a0b5e-37b4-7bbc-a794-1a57abe6aa31")
+        .header("x-request-id", "019a0b5e-37b4-7bbc-a794-1a57abe6aa31")
         .body(Bytes::new())
         .expect("the parts are good");
     assert_eq!(stage.send(seventh).await["statusCode"], 400, "a version 7 UUID does not fit the pattern");

@@ -19,7 +19,7 @@ use crate::world::{Process, World, request};
 
 const LONG: Duration = Duration::from_hours(2);
 
-/// The words that say an order's fate is to be told by a person.
+/// The call that spends money.
 const ORDER: &str = "contabo.instances.create";
 
 pub(super) struct Life {
@@ -48,7 +48,7 @@ impl Life {
         assert!(self.world.cloud.faults().add(rule));
     }
 
-    /// Asks for an environment and waits for nothing.
+    /// Asks for one environment and waits for nothing.
     pub(super) async fn ask(&self, asked: CreateEnvironments) -> EnvironmentId {
         self.process.engine.create(asked).await.unwrap().remove(0).id
     }
@@ -134,18 +134,15 @@ impl Life {
 
     /// A call by somebody else with the account's credentials: its status and body. A body of `null` is none.
     pub(super) async fn stranger(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-        let kind = (!body.is_empty()).then_some("application/json");
-        self.stranger_sends(method, path, kind, body).await
+        let request = self.request(method, path).await.header("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31");
+        if body.is_null() {
+            return self.send(request, Bytes::new()).await;
+        }
+        self.send(request.header("content-type", "application/json"), Bytes::from(body.to_string())).await
     }
 
-    pub(super) async fn stranger_sends(
-        &self,
-        method: &str,
-        path: &str,
-        kind: Option<&str>,
-        body: Bytes,
-    ) -> (u16, Value) {
+    /// A request by somebody who is logged in, to which nothing else was added yet.
+    pub(super) async fn request(&self, method: &str, path: &str) -> http::request::Builder {
         let options = contabo::Options::demo();
         let form = format!(
             "grant_type=password&client_id={}&client_secret={}&username={}&password={}",
@@ -155,19 +152,13 @@ impl Life {
             options.password.expose_secret(),
         );
         let login = http::Request::post("/auth/realms/contabo/protocol/openid-connect/token")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Bytes::from(form))
-            .unwrap();
-        let login = self.world.cloud.call(login).await.unwrap();
-        let login: Value = serde_json::from_slice(login.body()).unwrap();
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {}", login["access_token"].as_str().unwrap()))
-            .header("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31");
-        if let Some(kind) = kind {
-            request = request.header("content-type", kind);
-        }
+            .header("content-type", "application/x-www-form-urlencoded");
+        let (_, login) = self.send(login, Bytes::from(form)).await;
+        let bearer = format!("Bearer {}", login["access_token"].as_str().unwrap());
+        http::Request::builder().method(method).uri(path).header("authorization", bearer)
+    }
+
+    pub(super) async fn send(&self, request: http::request::Builder, body: Bytes) -> (u16, Value) {
         let answer = self.world.cloud.call(request.body(body).unwrap()).await.unwrap();
         (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or(Value::Null))
     }

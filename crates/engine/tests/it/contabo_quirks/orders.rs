@@ -1,9 +1,12 @@
 //! Orders that are refused, or bought and of no use.
 
-use alfred_local_cloud::contabo::{Options, Region, SoldOut, Stock};
+use std::time::Duration;
+
+use alfred_local_cloud::contabo::{Options, OrderOutcome, Region, SoldOut, Stock};
 use alfred_model::environment::Status;
 
 use super::life::{Life, demo};
+use crate::promises;
 use crate::world::request;
 
 /// The first order is refused with `words`; `mend` lets the next one through.
@@ -39,4 +42,33 @@ async fn a_product_that_is_sold_out_is_refused() {
 async fn the_account_may_have_no_more_instances() {
     let options = Options { instance_cap: 0, ..demo() };
     refused(options, "The maximum of 0 instances is reached", |options| options.instance_cap = 75).await;
+}
+
+/// What was bought and never becomes a VM is known and shown to a person, and nothing else is bought in its place,
+/// whatever its owner does.
+async fn ghost(outcome: OrderOutcome, status: &str, reason: &str) {
+    let life = Life::begin(demo());
+    life.world.cloud.contabo().next_order(outcome);
+    let id = life.ask(request(1)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(life.shown().await["status"], status, "the quirk");
+    let row = life.row(id).await;
+    assert!(row.attention && row.reason.as_deref().is_some_and(|words| words.contains(reason)), "{row:#?}");
+    life.process.engine.delete(id, &row.owner).await.unwrap();
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    promises::hold(&life.world).await;
+    assert_eq!(life.row(id).await.status, Status::Deleted);
+    assert_eq!((life.bought().await.len(), life.orders()), (1, 1));
+    let vms = life.world.store.vms(false).await.unwrap();
+    assert!(vms.len() == 1 && vms[0].attention && vms[0].reason.is_some(), "it is not lost: {vms:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_may_never_be_paid() {
+    ghost(OrderOutcome::PendingPayment, "pending_payment", "Unpaid Orders").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_may_be_taken_of_what_is_sold_out() {
+    ghost(OrderOutcome::ProductNotAvailable, "product_not_available", "sold out").await;
 }
