@@ -288,6 +288,8 @@ fn ready_vm(id: alfred_model::id::VmId, address: Ipv4Addr) -> Vm {
         wiped_at: Some(now),
         install_seen: true,
         cancel_date: None,
+        contract: alfred_model::vm::Contract::default(),
+        reinstalls: 0,
         attempts: 0,
         step_since: now,
         wake_at: None,

@@ -150,6 +150,7 @@ pub(crate) fn step_words(step: &str) -> &str {
         "order_vm" => "ordering a VM",
         "name_vm" => "naming the VM",
         "install_vm" => "installing the VM",
+        "start_vm" => "starting the VM",
         "await_vm" => "waiting for the VM to run",
         "reach_vm" => "waiting for the VM to accept connections",
         "write_record" => "writing the DNS record",

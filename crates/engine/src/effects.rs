@@ -10,7 +10,7 @@ use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{Report, ServerSays};
 use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS, Target};
 use alfred_model::user_data::UserData;
-use alfred_model::vm::{InstanceStatus, SeenInstance, Vm, pool_display_name};
+use alfred_model::vm::{InstanceStatus, SeenInstance};
 use alfred_providers::authority::AnswerState;
 use alfred_providers::contabo::{Instance, OrderRequest, ReinstallRequest, RequestId};
 use alfred_providers::secret;
@@ -37,43 +37,50 @@ pub(crate) fn seen(instance: Instance) -> SeenInstance {
         region: instance.region.unwrap_or_default(),
         cancel_date: instance.cancel_date,
         error_message: instance.error_message,
+        created_at: instance.created_at,
     }
 }
 
 impl Engine {
-    /// Buys a VM. The intent has been written.
+    /// Buys a VM for an environment. The intent has been written.
     pub(crate) async fn order(&self, environment: &Environment, intent: Option<&Intent>) -> Report {
-        let request = match self.order_request(environment, intent) {
-            Ok(request) => request,
-            Err(failure) => return Report::OrderFailed(failure),
-        };
-        match self.contabo.create_instance(&request).await {
-            Ok(instance) => Report::Ordered(SeenInstance {
-                id: instance.id,
-                display_name: request.display_name,
-                status: InstanceStatus::Provisioning,
-                address: None,
-                product: self.settings.product.clone(),
-                region: self.settings.region.clone(),
-                cancel_date: None,
-                error_message: None,
-            }),
-            Err(error) => Report::OrderFailed(error.failure()),
+        let data = self.environment_user_data(environment, intent);
+        match self.buy(environment.vm_display_name(), data, intent).await {
+            Ok(instance) => Report::Ordered(instance),
+            Err(failure) => Report::OrderFailed(failure),
         }
     }
 
-    fn order_request(&self, environment: &Environment, intent: Option<&Intent>) -> Result<OrderRequest, Failure> {
-        Ok(OrderRequest {
+    /// Buys a VM under a display name. The intent has been written.
+    pub(crate) async fn buy(
+        &self,
+        display_name: String,
+        user_data: Result<String, Failure>,
+        intent: Option<&Intent>,
+    ) -> Result<SeenInstance, Failure> {
+        let request = OrderRequest {
             request_id: request_id(intent)?,
-            display_name: environment.vm_display_name(),
+            display_name,
             product: self.settings.product.clone(),
             region: self.settings.region.clone(),
             image: self.settings.image.clone(),
-            period: 1,
+            period: self.settings.policy.orders.months,
             ssh_keys: Vec::new(),
             root_password: None,
-            user_data: Some(secret::UserData::new(&self.environment_user_data(environment, intent)?)),
+            user_data: Some(secret::UserData::new(&user_data?)),
             default_user: None,
+        };
+        let instance = self.contabo.create_instance(&request).await.map_err(|error| error.failure())?;
+        Ok(SeenInstance {
+            id: instance.id,
+            display_name: request.display_name,
+            status: InstanceStatus::Provisioning,
+            address: None,
+            product: request.product,
+            region: request.region,
+            cancel_date: None,
+            error_message: None,
+            created_at: instance.created_at,
         })
     }
 
@@ -95,6 +102,10 @@ impl Engine {
             default_user: None,
         };
         self.contabo.reinstall(request_id(intent)?, id, &request).await.map_err(|error| error.failure())
+    }
+
+    pub(crate) async fn start_vm(&self, id: VmId, intent: Option<&Intent>) -> Result<(), Failure> {
+        self.contabo.start(request_id(intent)?, id).await.map_err(|error| error.failure())
     }
 
     /// Cancels a VM that has no end date yet; one that has is done already.
@@ -125,9 +136,10 @@ impl Engine {
         data.render().map_err(|error| Failure::definite(error.to_string()))
     }
 
-    pub(crate) fn pool_user_data(&self, vm: &Vm, intent: Option<&Intent>) -> Result<String, Failure> {
+    /// The standard installation, for a VM that is called `display_name` for now.
+    pub(crate) fn pool_user_data(&self, display_name: &str, intent: Option<&Intent>) -> Result<String, Failure> {
         let data = UserData {
-            hostname: pool_display_name(vm.id).replace('.', "-"),
+            hostname: display_name.replace('.', "-"),
             fqdn: None,
             setup: Setup::default(),
             call_home_url: self.call_home_url(intent),

@@ -129,6 +129,7 @@ impl Engine {
             filter: PoolFilter {
                 product: Some(self.settings.product.clone()),
                 region: Some(self.settings.region.clone()),
+                expires_at: work.environment.expires_at,
             },
             now,
             event,
@@ -191,14 +192,13 @@ impl Engine {
             }
             Action::Assign => {
                 work.order_gate = Some(Arc::clone(&self.order_gate).lock_owned().await);
-                let owned = self.store.owned_vms().await?;
-                Report::PoolEmpty { owned: u32::try_from(owned).unwrap_or(u32::MAX) }
+                Report::PoolEmpty { hold: self.hold(None).await? }
             }
-            Action::Order => match self.over_limit().await? {
+            Action::Order => match self.over_limit(intent).await? {
                 Some(failure) => Report::OrderFailed(failure),
                 None => self.order(environment, intent).await,
             },
-            Action::SettleOrder(intent) => self.settle_order(environment, intent).await?,
+            Action::SettleOrder(intent) => self.what_came(intent).await?.into(),
             Action::NameVm(vm_id) => {
                 let name = environment.vm_display_name();
                 Report::Named(self.name_vm(*vm_id, &name, intent).await)
@@ -207,6 +207,7 @@ impl Engine {
                 let data = self.environment_user_data(environment, intent);
                 Report::InstallAccepted(self.install_vm(*vm_id, data, intent).await)
             }
+            Action::StartVm(vm_id) => Report::Started(self.start_vm(*vm_id, intent).await),
             Action::ObserveVm(vm_id) => self.observe(*vm_id).await.map_or_else(Report::ReadFailed, Report::VmSeen),
             Action::ReachVm(address) => Report::Reached(self.accepts(*address).await),
             Action::WriteRecord { address, read_first } => {
@@ -219,11 +220,9 @@ impl Engine {
 
     /// Counted once more with the order's own intent in the store: of several replicas that counted at the same time,
     /// at least one sees the other's.
-    async fn over_limit(&self) -> Result<Option<Failure>, Interrupted> {
-        let limit = self.settings.policy.vm_limit;
-        let owned = self.store.owned_vms().await?;
-        let words = format!("{owned} VMs would be owned and the limit is {limit}: nothing was ordered");
-        Ok((owned > u64::from(limit)).then(|| Failure::wait(words, None)))
+    async fn over_limit(&self, intent: Option<&Intent>) -> Result<Option<Failure>, Interrupted> {
+        let hold = self.hold(intent.map(|intent| intent.id)).await?;
+        Ok(hold.map(|hold| Failure::wait(format!("nothing was ordered: {hold}"), None)))
     }
 
     async fn write(&self, work: &mut Work, lease: Lease) -> Result<(), Interrupted> {

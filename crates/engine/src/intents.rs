@@ -68,6 +68,7 @@ impl Engine {
             subject: new.subject.clone(),
             actor: new.environment.map_or_else(|| ACTOR.to_owned(), |environment| environment.owner.to_string()),
             outcome: Outcome::Open,
+            audit_id: None,
             answer: None,
             refused: false,
             call_home_hash: None,

@@ -16,6 +16,7 @@ mod intents;
 mod leases;
 mod measure;
 mod order;
+mod pool;
 mod reader;
 mod request;
 mod run;
@@ -39,12 +40,14 @@ use tokio::sync::{Mutex, Notify, watch};
 
 use intents::CallHomeTokens;
 use leases::Leases;
+use pool::InFlight;
 use reader::InstanceReader;
 use zones::Zones;
 
 pub use audit::{AuditError, AuditReport, AuditSchedule, RepairOutcome, RepairReport, Repaired};
 pub use budget::shared_budget;
 pub use intents::secret_hash;
+pub use pool::{OrderError, OrderedVm, PoolRequestError, PoolView, VmPreview};
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};
 pub use zones::{NoRoom, ZoneSettings};
@@ -112,6 +115,7 @@ pub struct Engine {
     vms_due: Notify,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
+    in_flight: InFlight,
     leases: Leases,
     /// One audit at a time: each reads everything.
     audit_gate: Mutex<()>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use alfred_model::audit::{FindingKind, Plan};
 use alfred_model::environment::Environment;
 use alfred_model::name::DomainName;
+use alfred_model::pool::PoolPlan;
 use alfred_model::vm::Vm;
 use alfred_model::zones::Room;
 use jiff::Timestamp;
@@ -45,6 +46,29 @@ pub(crate) fn vm(before: &Vm, after: &Vm) {
     if after.attention && !before.attention {
         metrics::counter!("alfred_attention_total", "kind" => "vm").increment(1);
     }
+}
+
+/// The pool as the plan sees it.
+pub(crate) fn pool(plan: &PoolPlan) {
+    let counts = &plan.counts;
+    let gauge =
+        |state: &'static str, count: u32| metrics::gauge!("alfred_pool_vms", "state" => state).set(f64::from(count));
+    gauge("assigned", counts.assigned);
+    gauge("ready", counts.ready);
+    gauge("resting", counts.resting);
+    gauge("preparing", counts.preparing);
+    gauge("retiring", counts.retiring);
+    gauge("quarantined", counts.quarantined);
+    gauge("unknown", counts.unknown);
+    gauge("unfit", counts.unfit);
+    gauge("ordered", counts.ordered);
+    metrics::gauge!("alfred_pool_wanted_vms").set(f64::from(plan.wanted));
+    metrics::gauge!("alfred_pool_orders_held").set(f64::from(u8::from(plan.hold.is_some())));
+}
+
+/// An order is looked for in vain.
+pub(crate) fn unknown_order() {
+    metrics::counter!("alfred_unknown_orders_total").increment(1);
 }
 
 /// The DNS writer sends a batch of so many changes.

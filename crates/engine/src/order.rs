@@ -1,7 +1,6 @@
 //! Settling an order of which nothing is known (promise 5): the provider's audits by request id, then the display
 //! name. Nothing is ever sent again here.
 
-use alfred_model::environment::Environment;
 use alfred_model::failure::Failure;
 use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
@@ -19,18 +18,42 @@ use crate::effects::{request_id, seen};
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Nothing that came of the intent can be older than this.
-fn earliest(intent: &Intent) -> Timestamp {
+pub(crate) fn earliest(intent: &Intent) -> Timestamp {
     intent.created_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN)
 }
 
+/// What the provider shows of an order.
+pub(crate) enum Came {
+    /// This VM came of it.
+    Found(SeenInstance),
+    /// So many VMs may have come of it, and that is not one.
+    NotFound {
+        /// How many.
+        matches: usize,
+    },
+    /// The provider could not be read.
+    NotReadable(Failure),
+}
+
+impl From<Came> for Report {
+    fn from(came: Came) -> Self {
+        match came {
+            Came::Found(instance) => Self::OrderFound(instance),
+            Came::NotFound { matches } => Self::OrderNotFound { matches },
+            Came::NotReadable(failure) => Self::ReadFailed(failure),
+        }
+    }
+}
+
 impl Engine {
-    pub(crate) async fn settle_order(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
+    /// What came of an order, whoever it was for.
+    pub(crate) async fn what_came(&self, intent: &Intent) -> Result<Came, StoreError> {
         match self.created_by(intent).await {
-            Err(failure) => Ok(Report::ReadFailed(failure)),
-            Ok(created) if created.len() > 1 => Ok(Report::OrderNotFound { matches: created.len() }),
+            Err(failure) => Ok(Came::NotReadable(failure)),
+            Ok(created) if created.len() > 1 => Ok(Came::NotFound { matches: created.len() }),
             Ok(created) => match created.first() {
-                Some(id) => Ok(self.confirm(environment, *id).await),
-                None => self.find_by_name(environment, intent).await,
+                Some(id) => Ok(self.confirm(intent, *id).await),
+                None => self.find_by_name(intent).await,
             },
         }
     }
@@ -56,45 +79,41 @@ impl Engine {
     }
 
     /// The audits name one instance: it is ours if it is shown and carries the name that was ordered.
-    async fn confirm(&self, environment: &Environment, id: VmId) -> Report {
+    async fn confirm(&self, intent: &Intent, id: VmId) -> Came {
         match self.contabo.instance(id).await {
-            Err(error) => Report::ReadFailed(error.failure()),
-            Ok(None) => Report::OrderNotFound { matches: 0 },
+            Err(error) => Came::NotReadable(error.failure()),
+            Ok(None) => Came::NotFound { matches: 0 },
             Ok(Some(instance)) => {
                 let seen = seen(instance);
-                if seen.display_name == environment.vm_display_name() {
-                    Report::OrderFound(seen)
-                } else {
-                    Report::OrderNotFound { matches: 1 }
-                }
+                if seen.display_name == intent.subject { Came::Found(seen) } else { Came::NotFound { matches: 1 } }
             }
         }
     }
 
     /// The audits may lag: the display name tells too, among VMs that no row knows and that are not older than the
     /// order.
-    async fn find_by_name(&self, environment: &Environment, intent: &Intent) -> Result<Report, StoreError> {
-        let name = environment.vm_display_name();
-        let filter = InstanceFilter::display_name(&name);
+    async fn find_by_name(&self, intent: &Intent) -> Result<Came, StoreError> {
+        let name = &intent.subject;
+        let filter = InstanceFilter::display_name(name);
         let instances = match self.contabo.instances(&filter).await {
             Ok(instances) => instances,
-            Err(error) => return Ok(Report::ReadFailed(error.failure())),
+            Err(error) => return Ok(Came::NotReadable(error.failure())),
         };
         let mut matches: Vec<SeenInstance> = Vec::new();
         for instance in instances {
             let recent = instance.created_at.is_none_or(|created| created >= earliest(intent));
             let seen = seen(instance);
-            if recent && seen.display_name == name && self.store.vm(seen.id).await?.is_none() {
+            if recent && seen.display_name == *name && self.store.vm(seen.id).await?.is_none() {
                 matches.push(seen);
             }
         }
         Ok(match <[SeenInstance; 1]>::try_from(matches) {
             Ok([only]) => match self.created_by_another(only.id, intent).await {
-                Err(failure) => Report::ReadFailed(failure),
-                Ok(true) => Report::OrderNotFound { matches: 0 },
-                Ok(false) => Report::OrderFound(only),
+                Err(failure) => Came::NotReadable(failure),
+                Ok(true) => Came::NotFound { matches: 0 },
+                Ok(false) => Came::Found(only),
             },
-            Err(matches) => Report::OrderNotFound { matches: matches.len() },
+            Err(matches) => Came::NotFound { matches: matches.len() },
         })
     }
 

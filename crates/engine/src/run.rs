@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::intents::CallHomeTokens;
 use crate::leases::Leases;
+use crate::pool::InFlight;
 use crate::reader::InstanceReader;
 use crate::zones::Zones;
 use crate::{Engine, Parts, Settings};
@@ -45,6 +46,7 @@ impl Engine {
             due: Notify::new(),
             vms_due: Notify::new(),
             order_gate: Arc::default(),
+            in_flight: InFlight::default(),
             leases,
             audit_gate: tokio::sync::Mutex::default(),
             progress: watch::Sender::new(0),
@@ -57,6 +59,7 @@ impl Engine {
         tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).pool_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }

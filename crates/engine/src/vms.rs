@@ -106,10 +106,11 @@ impl Engine {
             VmAction::Rest => VmReport::Nothing,
             VmAction::Name => VmReport::Wrote(self.name_vm(vm.id, &pool_display_name(vm.id), intent).await),
             VmAction::Wipe => {
-                let data = self.pool_user_data(vm, intent);
+                let data = self.pool_user_data(&pool_display_name(vm.id), intent);
                 VmReport::Wrote(self.install_vm(vm.id, data, intent).await)
             }
             VmAction::Cancel => VmReport::Wrote(self.cancel_vm(vm.id, intent).await),
+            VmAction::Start => VmReport::Wrote(self.start_vm(vm.id, intent).await),
             VmAction::Observe => self.observe(vm.id).await.map_or_else(VmReport::ReadFailed, VmReport::Seen),
             VmAction::Reach(address) => VmReport::Reached(self.accepts(*address).await),
         }

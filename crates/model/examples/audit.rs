@@ -53,10 +53,16 @@ fn environment(number: u32) -> Environment {
         on_failure: OnFailure::Pool,
         attempts: 0,
         step_since: since,
+        assigned_at: None,
         released_at: None,
         wake_at: None,
         reason: None,
         attention: false,
+        expires_at: None,
+        warn_at: None,
+        warned_at: None,
+        expiry_bound: None,
+        batch: None,
         created_at: since,
         updated_at: since,
         version: 0,
@@ -79,6 +85,8 @@ fn vm(environment: &Environment) -> Vm {
         wiped_at: None,
         install_seen: true,
         cancel_date: None,
+        contract: alfred_model::vm::Contract::default(),
+        reinstalls: 0,
         attempts: 0,
         step_since: environment.step_since,
         wake_at: None,
@@ -111,6 +119,7 @@ fn instance(vm: &Vm) -> SeenInstance {
         region: vm.region.clone(),
         cancel_date: None,
         error_message: None,
+        created_at: None,
     }
 }
 

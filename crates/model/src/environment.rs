@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EnvironmentId, RecordId, VmId};
+use crate::id::{BatchId, EnvironmentId, RecordId, VmId};
 use crate::name::{DomainName, Slug};
 use crate::user::UserName;
 use crate::word::words;
@@ -40,6 +40,8 @@ words! {
         InstallVm = "install_vm",
         /// Wait until the VM has an address and runs.
         AwaitVm = "await_vm",
+        /// Power the VM on.
+        StartVm = "start_vm",
         /// Wait until the VM accepts a connection.
         ReachVm = "reach_vm",
         /// Write the DNS record.
@@ -110,6 +112,15 @@ impl Setup {
     }
 }
 
+/// The latest time to which an environment can be extended, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpiryBound {
+    /// It is deleted no later than this.
+    pub at: Timestamp,
+    /// Why, in words that follow `because`: `its VM's contract ends on 2026-03-01`.
+    pub reason: String,
+}
+
 /// One environment as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -141,6 +152,8 @@ pub struct Environment {
     pub attempts: u32,
     /// When the current step began.
     pub step_since: Timestamp,
+    /// When it was given its VM; what the VM costs counts from here.
+    pub assigned_at: Option<Timestamp>,
     /// When its VM was handed to be wiped; the wipe must be later than this.
     pub released_at: Option<Timestamp>,
     /// When the reconciler looks next; never, where absent.
@@ -149,6 +162,17 @@ pub struct Environment {
     pub reason: Option<String>,
     /// Whether it goes no further until a person acts.
     pub attention: bool,
+    /// When it is deleted by itself; never, where absent. Written, as the wish is, by users and by whoever bounds it,
+    /// and never by the worker's commit; the same holds for the three fields that follow.
+    pub expires_at: Option<Timestamp>,
+    /// When its owner is to be warned of that.
+    pub warn_at: Option<Timestamp>,
+    /// When its owner was warned of `expires_at`; absent until then, and again once `expires_at` moves.
+    pub warned_at: Option<Timestamp>,
+    /// What keeps it from being extended for ever.
+    pub expiry_bound: Option<ExpiryBound>,
+    /// The request that it was asked for in; absent where it is older than batches are.
+    pub batch: Option<BatchId>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When this row last changed.

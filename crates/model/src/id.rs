@@ -45,6 +45,8 @@ uuid_ids! {
     InstallationId,
     /// One line of the ledger.
     IntentId,
+    /// The environments of one request.
+    BatchId,
     /// An access token of the API.
     TokenId,
 }

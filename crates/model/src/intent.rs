@@ -17,6 +17,8 @@ words! {
         NameVm = "name_vm",
         /// Cancel a VM's contract.
         CancelVm = "cancel_vm",
+        /// Power a VM on.
+        StartVm = "start_vm",
         /// Create or change a DNS record.
         WriteRecord = "write_record",
         /// Delete a DNS record.
@@ -31,8 +33,10 @@ words! {
         Open = "open",
         /// The provider did it.
         Done = "done",
-        /// The provider refused it, or it was never sent.
+        /// The provider refused it.
         Rejected = "rejected",
+        /// It was never sent: a limit was met, or the provider could not be reached.
+        NotSent = "not_sent",
         /// It was sent and no answer told what came of it; settled by reading the provider.
         Unknown = "unknown",
         /// A person decided to go on without knowing; the audit keeps watching for it.
@@ -66,6 +70,8 @@ pub struct Intent {
     pub actor: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// The line of the provider's own audit log that shows the same request, once it was read.
+    pub audit_id: Option<i64>,
     /// The provider's own words or the id it gave.
     pub answer: Option<String>,
     /// Whether the provider answered that it had refused for now (status 429): with no trace of it in the

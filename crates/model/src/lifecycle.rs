@@ -8,6 +8,7 @@
 //! provisioning: assign_vm ─┬─ name_vm ─┬───────────────────────────┬─ reach_vm ─ write_record ─ verify_record ─► active
 //!                          │           └─ install_vm ─ await_vm ───┤
 //!                          └─ order_vm ─ await_vm ─────────────────┘
+//!                                         └ start_vm  └ too late: install_vm again, twice at most
 //! deleting, or error after a failure for good:
 //!               withdraw_record ─ await_absence ─ release_vm ─► deleted, or error and settled
 //! ```
@@ -31,11 +32,12 @@ pub use remove::{RetryRefused, retry};
 pub use repair::{RepairRefused, repair, repair_kind};
 
 use crate::environment::{Environment, Status, Step, Wish};
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::failure::{Disposition, Failure};
 use crate::id::{RecordId, VmId};
 use crate::intent::{Intent, IntentKind, Outcome};
 use crate::policy::{Policy, later};
+use crate::pool::Hold;
 use crate::vm::{SeenInstance, Vm};
 
 /// Who acts where no user asked.
@@ -90,6 +92,8 @@ pub enum Action {
     NameVm(VmId),
     /// Install the VM anew with the owner's user data under a new intent.
     InstallVm(VmId),
+    /// Power the VM on under a new intent.
+    StartVm(VmId),
     /// Read the VM at the provider.
     ObserveVm(VmId),
     /// Try to connect to the VM.
@@ -116,6 +120,7 @@ impl Action {
             Self::Order => Some(IntentKind::OrderVm),
             Self::NameVm(_) => Some(IntentKind::NameVm),
             Self::InstallVm(_) => Some(IntentKind::InstallVm),
+            Self::StartVm(_) => Some(IntentKind::StartVm),
             Self::WriteRecord { .. } => Some(IntentKind::WriteRecord),
             Self::WithdrawRecord => Some(IntentKind::WithdrawRecord),
             Self::Rest
@@ -144,10 +149,10 @@ pub struct ServerSays {
 pub enum Report {
     /// Nothing had to be done outside ([`Action::Rest`], [`Action::BeginDeletion`], [`Action::AwaitRelease`]).
     Nothing,
-    /// The pool has no VM that fits; so many VMs are ours already.
+    /// The pool has no VM that fits.
     PoolEmpty {
-        /// VMs that are not ended, and orders of which nothing is known.
-        owned: u32,
+        /// Why none may be bought, if that is so.
+        hold: Option<Hold>,
     },
     /// The order was accepted.
     Ordered(SeenInstance),
@@ -168,6 +173,8 @@ pub enum Report {
     Named(Result<(), Failure>),
     /// What came of asking to install anew.
     InstallAccepted(Result<(), Failure>),
+    /// What came of asking to power it on.
+    Started(Result<(), Failure>),
     /// Whether the VM accepted a connection.
     Reached(bool),
     /// What came of writing the record.
@@ -240,6 +247,7 @@ pub fn event(environment: &Environment, at: Timestamp, actor: &str, message: imp
         at,
         status: environment.status,
         step: environment.step,
+        kind: EventKind::Progress,
         actor: actor.to_owned(),
         message: message.into(),
     }
@@ -262,6 +270,7 @@ pub fn next(situation: &Situation<'_>) -> Action {
         Step::NameVm => environment.vm_id.map_or(Action::Assign, Action::NameVm),
         Step::InstallVm => environment.vm_id.map_or(Action::Assign, Action::InstallVm),
         Step::AwaitVm => environment.vm_id.map_or(Action::Assign, Action::ObserveVm),
+        Step::StartVm => environment.vm_id.map_or(Action::Assign, Action::StartVm),
         Step::ReachVm => match (environment.address, environment.vm_id) {
             (Some(address), _) => Action::ReachVm(address),
             (None, Some(vm_id)) => Action::ObserveVm(vm_id),
@@ -294,7 +303,7 @@ pub fn advance(
 ) -> Transition {
     match report {
         Report::Nothing => remove::without_report(situation, context),
-        Report::PoolEmpty { owned } => order::pool_empty(situation, owned, context),
+        Report::PoolEmpty { hold } => order::pool_empty(situation, hold.as_ref(), context),
         Report::Ordered(instance) => order::ordered(situation, intent, &instance, "bought", context),
         Report::OrderFound(instance) => order::ordered(situation, intent, &instance, "found", context),
         Report::OrderFailed(failure) => order::failed(situation, intent, &failure, context),
@@ -306,6 +315,7 @@ pub fn advance(
         Report::VmSeen(instance) => create::vm_seen(situation, instance.as_ref(), context),
         Report::Named(result) => create::named(situation, intent, result, context),
         Report::InstallAccepted(result) => create::install_accepted(situation, intent, result, context),
+        Report::Started(result) => create::started(situation, intent, result, context),
         Report::Reached(reached) => create::reached(situation, reached, context),
         Report::Written(result) => create::written(situation, intent, result, context),
         Report::ServersSay(says) if situation.environment.step == Step::AwaitAbsence => {
@@ -358,7 +368,7 @@ fn try_again(
         (Disposition::Unknown, _) => Outcome::Unknown,
         // A later attempt that was put off tells nothing of an earlier one without an answer.
         (_, Some(IntentKind::WriteRecord)) if intent.is_some_and(may_arrive) => Outcome::Unknown,
-        (_, Some(IntentKind::OrderVm)) => Outcome::Rejected,
+        (_, Some(IntentKind::OrderVm)) => Outcome::NotSent,
         _ => Outcome::Open,
     };
     let transition =

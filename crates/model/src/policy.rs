@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::pool::{OrderRules, PoolRules, Wanted};
 use crate::record::RECORD_TTL_SECONDS;
 
 /// The times that the decisions need. [`Policy::platform`] fits Contabo and Cloudflare, [`Policy::local`] the local
@@ -37,10 +38,12 @@ pub struct Policy {
     pub write_grace: Duration,
     /// How far apart two audits must have seen something before it may be repaired (promise 9).
     pub repair_grace: Duration,
-    /// Whether a VM may be bought when the pool is empty.
-    pub may_order: bool,
-    /// Never own more VMs than this.
-    pub vm_limit: u32,
+    /// How often a VM that does not come up is installed anew before it is kept out of the pool.
+    pub reinstalls_max: u32,
+    /// What may be spent.
+    pub orders: OrderRules,
+    /// How many VMs shall be ready.
+    pub pool: PoolRules,
 }
 
 impl Policy {
@@ -60,8 +63,26 @@ impl Policy {
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
             write_grace: Duration::from_mins(2),
             repair_grace: Duration::from_mins(15),
-            may_order: true,
-            vm_limit: 10,
+            reinstalls_max: 2,
+            orders: OrderRules {
+                allowed: true,
+                owned_max: 10,
+                month_max: None,
+                failures: 3,
+                stop: Duration::from_mins(1),
+                stop_max: Duration::from_hours(1),
+                price: None,
+                months: 1,
+            },
+            pool: PoolRules {
+                ready: Wanted::Fixed(0),
+                lapse: false,
+                slack: 1,
+                lead: Duration::from_mins(20),
+                patience: Duration::from_mins(10),
+                interval: Duration::from_mins(1),
+                look_interval: Duration::from_mins(15),
+            },
         }
     }
 
@@ -81,8 +102,26 @@ impl Policy {
             quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
             write_grace: Duration::from_secs(45),
             repair_grace: Duration::from_secs(1),
-            may_order: true,
-            vm_limit: 75,
+            reinstalls_max: 2,
+            orders: OrderRules {
+                allowed: true,
+                owned_max: 75,
+                month_max: None,
+                failures: 3,
+                stop: Duration::from_secs(1),
+                stop_max: Duration::from_secs(30),
+                price: None,
+                months: 1,
+            },
+            pool: PoolRules {
+                ready: Wanted::Fixed(0),
+                lapse: false,
+                slack: 1,
+                lead: Duration::from_secs(20),
+                patience: Duration::from_secs(1),
+                interval: Duration::from_secs(1),
+                look_interval: Duration::from_mins(10),
+            },
         }
     }
 

@@ -1,9 +1,13 @@
-//! What is done next for a VM that no environment has: wiped for the pool, or cancelled.
+//! The pool: what is done next for a VM that no environment has, and for all of them together.
 //!
 //! ```text
 //! preparing: name ─ wipe ─ install ─ reach ─► ready
+//!                           └ start ┘   └ too late: wipe again, and the third time: quarantined
 //! retiring:  cancel ─ confirm_cancel ─► settled until the contract's end
 //! ```
+//!
+//! This module is about one VM. [`plan()`] is about their number, [`hold()`] about whether one may be bought, [`contract()`]
+//! about what is paid, [`demand`] about how many are wanted.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -14,11 +18,24 @@ use crate::failure::{Disposition, Failure};
 use crate::id::EnvironmentId;
 use crate::intent::{Intent, IntentKind, Outcome};
 use crate::lifecycle::Context;
+use crate::money::Money;
 use crate::policy::later;
-use crate::vm::{InstanceStatus, SeenInstance, Vm, VmState, VmStep, pool_display_name};
+use crate::vm::{Contract, InstanceStatus, SeenInstance, Vm, VmState, VmStep, pool_display_name};
 
+mod contract;
+pub mod demand;
+mod hold;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+pub use contract::{
+    ContractView, HORIZON, NOTICE, contract, cost_of_use, first_fitting_day, is_over, month_of, renewal_cost,
+    usable_until, weekly_costs,
+};
+pub use demand::{Life, Wanted};
+pub use hold::{Hold, OrderRules, Pause, PoolState, Spending, hold};
+pub use plan::{Lapse, PoolCounts, PoolPlan, PoolRules, PoolSituation, plan};
 
 /// What an instance's status means to whoever waits for the VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +44,10 @@ pub enum Progress {
     Wait(&'static str),
     /// Powered on with its system installed; not necessarily reachable.
     Running,
+    /// Powered off: it must be started.
+    Stopped,
+    /// It failed in a way that another installation may mend.
+    Failed(String),
     /// It goes no further until a person acts.
     Person(String),
     /// It will never run.
@@ -40,7 +61,7 @@ pub fn progress(instance: &SeenInstance) -> Progress {
         InstanceStatus::Running => Progress::Running,
         InstanceStatus::Provisioning => Progress::Wait("the VM is being built"),
         InstanceStatus::Installing => Progress::Wait("the VM is being installed"),
-        InstanceStatus::Stopped => Progress::Wait("the VM is stopped"),
+        InstanceStatus::Stopped => Progress::Stopped,
         InstanceStatus::Uninstalled => Progress::Wait("the VM has no operating system yet"),
         InstanceStatus::Rescue => Progress::Wait("the VM is in its rescue system"),
         InstanceStatus::ResetPassword => Progress::Wait("the VM's password is being reset"),
@@ -57,7 +78,7 @@ pub fn progress(instance: &SeenInstance) -> Progress {
         InstanceStatus::ProductNotAvailable => Progress::Dead(format!(
             "the product of VM {id} is sold out in this region: choose another product or region"
         )),
-        InstanceStatus::Error => Progress::Dead(format!(
+        InstanceStatus::Error => Progress::Failed(format!(
             "VM {id} failed at the provider: {}",
             instance.error_message.as_deref().unwrap_or("no reason was given")
         )),
@@ -75,6 +96,7 @@ pub fn observed(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Vm {
         new.region.clone_from(&instance.region);
     }
     new.cancel_date = instance.cancel_date.or(vm.cancel_date);
+    new.contract.began_at = instance.created_at.or(vm.contract.began_at);
     // A rename whose answer was lost may have been carried out.
     if instance.display_name == pool_display_name(vm.id) {
         new.display_name.clone_from(&instance.display_name);
@@ -101,6 +123,8 @@ pub enum VmAction {
     Reach(Ipv4Addr),
     /// Cancel it under a new intent.
     Cancel,
+    /// Power it on under a new intent.
+    Start,
 }
 
 impl VmAction {
@@ -110,6 +134,7 @@ impl VmAction {
             Self::Name => Some(IntentKind::NameVm),
             Self::Wipe => Some(IntentKind::InstallVm),
             Self::Cancel => Some(IntentKind::CancelVm),
+            Self::Start => Some(IntentKind::StartVm),
             Self::Rest | Self::Observe | Self::Reach(_) => None,
         }
     }
@@ -120,7 +145,7 @@ impl VmAction {
 pub enum VmReport {
     /// Nothing had to be done.
     Nothing,
-    /// What came of renaming, of asking for the installation, or of cancelling.
+    /// What came of renaming, of asking for the installation, of starting, or of cancelling.
     Wrote(Result<(), Failure>),
     /// The VM at the provider; nothing, if it is not shown.
     Seen(Option<SeenInstance>),
@@ -146,6 +171,7 @@ pub fn next(vm: &Vm) -> VmAction {
     match (vm.state, vm.step, vm.address) {
         (VmState::Preparing, VmStep::Name, _) => VmAction::Name,
         (VmState::Preparing, VmStep::Wipe, _) => VmAction::Wipe,
+        (VmState::Preparing, VmStep::Start, _) => VmAction::Start,
         (VmState::Preparing, VmStep::Reach, Some(address)) => VmAction::Reach(address),
         (VmState::Retiring, VmStep::Cancel, _) => VmAction::Cancel,
         (VmState::Preparing, VmStep::Install | VmStep::Reach, _) | (VmState::Retiring, VmStep::ConfirmCancel, _) => {
@@ -230,6 +256,7 @@ fn wrote(vm: &Vm, intent: Option<&Intent>, failure: Option<&Failure>, context: &
             transition.step(VmStep::Install, now)
         }
         VmStep::Cancel => transition.step(VmStep::ConfirmCancel, now),
+        VmStep::Start => transition.step(VmStep::Install, now),
         VmStep::Install | VmStep::Reach | VmStep::ConfirmCancel | VmStep::Settled => transition,
     };
     transition.settle(intent, outcome, answer, now)
@@ -287,13 +314,26 @@ fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTr
             transition.vm.attention = now >= later(vm.step_since, policy.vm_deadline);
             transition
         }
-        Progress::Wait(_) if now >= later(vm.step_since, policy.vm_deadline) => wipe_again(transition, now),
+        Progress::Wait(_) | Progress::Stopped if now >= later(vm.step_since, policy.vm_deadline) => {
+            install_again(transition, &format!("VM {} takes too long to be installed", vm.id), context)
+        }
         Progress::Wait(words) => transition.wait(now, policy.vm_interval, words),
-        Progress::Person(words) | Progress::Dead(words) => {
+        // An installation ends with a VM that is off for a moment.
+        Progress::Stopped if now < later(vm.step_since, policy.install_grace) => {
+            transition.wait(now, policy.vm_interval, "the VM is off")
+        }
+        Progress::Stopped => transition.step(VmStep::Start, now),
+        // What is shown may be from before the installation.
+        Progress::Failed(words) if now < later(vm.step_since, policy.install_grace) => {
+            transition.wait(now, policy.vm_interval, words)
+        }
+        Progress::Failed(words) => install_again(transition, &words, context),
+        Progress::Person(words) => {
             let mut transition = transition.wait(now, policy.backoff_cap, words);
             transition.vm.attention = true;
             transition
         }
+        Progress::Dead(words) => quarantine(transition, &words, now),
     }
 }
 
@@ -307,7 +347,18 @@ fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTran
         };
         return transition.wait(context.now, context.policy.vm_interval, words);
     }
-    transition = transition.step(VmStep::Settled, context.now);
+    let now = context.now;
+    // It is paid until its end: wiped, it may serve an environment that ends before. One that does not come up does not.
+    if transition.vm.wiped_at.is_none() && transition.vm.reinstalls < context.policy.reinstalls_max {
+        transition.vm.state = VmState::Preparing;
+        return transition.step(VmStep::Name, now);
+    }
+    retired(transition.step(VmStep::Settled, now))
+}
+
+/// Cancelled, and at rest until its contract ends.
+fn retired(mut transition: VmTransition) -> VmTransition {
+    transition.vm.state = VmState::Retiring;
     transition.vm.wake_at = None;
     transition.wake = transition.vm.released_by.take();
     transition
@@ -318,15 +369,19 @@ fn reached(vm: &Vm, reached: bool, context: &Context<'_>) -> VmTransition {
     let transition = VmTransition::new(vm, now);
     if !reached {
         return if now >= later(vm.step_since, context.policy.reach_deadline) {
-            wipe_again(transition, now)
+            install_again(transition, &format!("VM {} runs and accepts no connection", vm.id), context)
         } else {
             transition.wait(now, context.policy.reach_interval, "waiting for the VM to accept connections")
         };
     }
     let mut transition = transition.step(VmStep::Settled, now);
-    transition.vm.state = VmState::Ready;
     transition.vm.wiped_at = Some(now);
     transition.vm.assignable_at = Some(vm.assignable_at.map_or(now, |time| time.max(now)));
+    transition.vm.reinstalls = 0;
+    if transition.vm.cancel_date.is_some() {
+        return retired(transition);
+    }
+    transition.vm.state = VmState::Ready;
     transition.vm.wake_at = None;
     transition.wake = transition.vm.released_by.take();
     transition
@@ -340,11 +395,116 @@ pub fn rest(vm: &Vm, until: Timestamp, now: Timestamp) -> Option<Vm> {
     (free && longer).then(|| Vm { assignable_at: Some(until), updated_at: now, ..vm.clone() })
 }
 
-fn wipe_again(transition: VmTransition, now: Timestamp) -> VmTransition {
-    let mut transition = transition.step(VmStep::Wipe, now);
-    transition.vm.attention = true;
-    transition.vm.reason = Some("the installation took too long and is begun anew".to_owned());
+/// The VM does not come up: it is installed anew, but not for ever.
+fn install_again(transition: VmTransition, words: &str, context: &Context<'_>) -> VmTransition {
+    let done = transition.vm.reinstalls;
+    let most = context.policy.reinstalls_max;
+    if done >= most {
+        return quarantine(transition, &format!("{words}, also after it was installed anew {done} times"), context.now);
+    }
+    let mut transition = transition.step(VmStep::Wipe, context.now);
+    transition.vm.reinstalls = done.saturating_add(1);
+    transition.vm.reason = Some(format!("{words}: it is installed anew, {} of {most}", done.saturating_add(1)));
     transition
+}
+
+/// Kept out of the pool, with the reason, until a person acts. It stays paid and in sight.
+fn quarantine(transition: VmTransition, words: &str, now: Timestamp) -> VmTransition {
+    let mut transition = transition.step(VmStep::Settled, now);
+    let vm = &mut transition.vm;
+    vm.state = VmState::Quarantined;
+    vm.wiped_at = None;
+    vm.wake_at = None;
+    vm.attention = true;
+    vm.reason = Some(format!(
+        "{words}; look at it in the provider's panel, then `alfred vm adopt {id}` tries it once more and `alfred vm cancel \
+         {id}` gives it up",
+        id = vm.id
+    ));
+    transition.wake = vm.released_by.take();
+    transition
+}
+
+/// Whether a VM may be given to an environment that ends at `expires_at`; never, where absent. Every store chooses by
+/// this rule.
+pub fn fits(vm: &Vm, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    if vm.assignable_at.is_some_and(|at| at > now) {
+        return false;
+    }
+    match (vm.state, vm.cancel_date) {
+        (VmState::Ready, None) => true,
+        (VmState::Ready | VmState::Retiring, Some(last_day)) => {
+            let long_enough = expires_at.is_some_and(|at| first_fitting_day(at) <= last_day);
+            vm.step == VmStep::Settled && vm.wiped_at.is_some() && long_enough
+        }
+        _ => false,
+    }
+}
+
+/// A person takes a VM back into the pool by way of a wipe: one that was quarantined, or that nobody understood.
+pub fn taken_back(vm: &Vm, now: Timestamp) -> Option<Vm> {
+    let stands_still = matches!(vm.state, VmState::Quarantined | VmState::Unknown);
+    stands_still.then(|| Vm {
+        state: VmState::Preparing,
+        step: VmStep::Name,
+        step_since: now,
+        attempts: 0,
+        reinstalls: 0,
+        wiped_at: None,
+        wake_at: Some(now),
+        reason: None,
+        attention: false,
+        updated_at: now,
+        ..vm.clone()
+    })
+}
+
+/// Why a VM cannot be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CancelRefused {
+    /// Somebody uses it.
+    #[error("VM {0} belongs to an environment: delete that first, then cancel the VM")]
+    Assigned(crate::id::VmId),
+    /// It is cancelled already.
+    #[error("VM {0} is cancelled already and ends on {1}")]
+    Cancelled(crate::id::VmId, jiff::civil::Date),
+    /// The cancellation is under way.
+    #[error("VM {0} is being cancelled")]
+    UnderWay(crate::id::VmId),
+    /// It is gone.
+    #[error("the contract of VM {0} has ended")]
+    Ended(crate::id::VmId),
+}
+
+/// The row of a VM whose contract shall end.
+pub fn to_cancel(vm: &Vm, now: Timestamp) -> Result<Vm, CancelRefused> {
+    match (vm.state, vm.cancel_date) {
+        (VmState::Ended, _) => return Err(CancelRefused::Ended(vm.id)),
+        (VmState::Assigned, _) => return Err(CancelRefused::Assigned(vm.id)),
+        (_, Some(last_day)) => return Err(CancelRefused::Cancelled(vm.id, last_day)),
+        (VmState::Retiring, None) => return Err(CancelRefused::UnderWay(vm.id)),
+        (VmState::Ready | VmState::Preparing | VmState::Quarantined | VmState::Unknown, None) => {}
+    }
+    Ok(Vm {
+        state: VmState::Retiring,
+        step: VmStep::Cancel,
+        step_since: now,
+        attempts: 0,
+        wake_at: Some(now),
+        reason: None,
+        attention: false,
+        updated_at: now,
+        ..vm.clone()
+    })
+}
+
+/// A VM that was bought for the pool: new, and so installed once without a wipe.
+pub fn bought(instance: &SeenInstance, price: Option<Money>, months: u32, now: Timestamp) -> Vm {
+    let mut vm = adopted(instance, None, now);
+    vm.step = VmStep::Install;
+    vm.install_seen = true;
+    vm.contract = Contract { began_at: Some(instance.created_at.unwrap_or(now)), months: Some(months), price };
+    vm
 }
 
 /// A VM found at the provider that no row knows, taken into the pool by way of a wipe.
@@ -364,6 +524,8 @@ pub fn adopted(instance: &SeenInstance, bought_for: Option<EnvironmentId>, now: 
         wiped_at: None,
         install_seen: false,
         cancel_date: instance.cancel_date,
+        contract: Contract { began_at: instance.created_at, ..Contract::default() },
+        reinstalls: 0,
         attempts: 0,
         step_since: now,
         wake_at: Some(now),

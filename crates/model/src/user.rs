@@ -74,6 +74,8 @@ pub struct User {
     pub name: UserName,
     /// What the user may do.
     pub role: Role,
+    /// At most so many environments that are not deleted; what the configuration says, where absent.
+    pub quota: Option<u32>,
     /// Since when.
     pub created_at: Timestamp,
 }

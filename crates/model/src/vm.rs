@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::id::{EnvironmentId, VmId};
+use crate::money::Money;
 use crate::word::words;
 
 /// Every VM of ours carries a display name that begins so; one that does not is foreign and never touched.
@@ -20,8 +21,10 @@ words! {
         Ready = "ready",
         /// Being installed or wiped for the pool.
         Preparing = "preparing",
-        /// Cancelled at the provider, used by nobody.
+        /// Cancelled at the provider. Wiped, it is given to environments that end before its contract does.
         Retiring = "retiring",
+        /// It did not come up although it was installed anew; kept out of the pool until a person acts.
+        Quarantined = "quarantined",
         /// Found at the provider, understood by nobody; kept and reported.
         Unknown = "unknown",
         /// Its contract has ended; the row is history.
@@ -38,6 +41,8 @@ words! {
         Wipe = "wipe",
         /// Wait until the installation has run.
         Install = "install",
+        /// Power it on.
+        Start = "start",
         /// Wait until it accepts a connection.
         Reach = "reach",
         /// Cancel it at the provider.
@@ -103,6 +108,19 @@ pub struct SeenInstance {
     pub cancel_date: Option<Date>,
     /// The provider's own words about an error.
     pub error_message: Option<String>,
+    /// When it was ordered, and so when its contract began.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What a VM costs, and for how long it is paid.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contract {
+    /// When it began, by the provider's word; unknown before the provider was read.
+    pub began_at: Option<Timestamp>,
+    /// It is paid for so many months at once; one, where that is not known.
+    pub months: Option<u32>,
+    /// What a month costs, as configured when it was bought: the provider's API tells no price.
+    pub price: Option<Money>,
 }
 
 /// The display name of a VM in the pool. No slug has a dot, so that no environment's VM is called so.
@@ -141,6 +159,10 @@ pub struct Vm {
     pub install_seen: bool,
     /// The last day of its contract, once it is cancelled; the provider's word, never computed.
     pub cancel_date: Option<Date>,
+    /// What it costs and for how long it is paid.
+    pub contract: Contract,
+    /// How often it was installed anew because it did not come up. Forgotten once it is ready.
+    pub reinstalls: u32,
     /// How often the current step was tried and failed.
     pub attempts: u32,
     /// When the current step began.

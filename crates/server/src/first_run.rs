@@ -39,7 +39,7 @@ pub async fn first_run<E>(
     let users = store.users().await?;
     match users.as_slice() {
         [] => {
-            let user = User { name: name.clone(), role: Role::Administrator, created_at: clock.now() };
+            let user = User { name: name.clone(), role: Role::Administrator, quota: None, created_at: clock.now() };
             match store.create_user(&user).await {
                 Ok(()) => {}
                 // Another replica was first and tells the secret.

@@ -114,6 +114,7 @@ pub(crate) async fn list(
         environment,
         kind: asked.kind,
         only_open: asked.only_open.unwrap_or(false),
+        since: None,
         limit: page::limit(asked.limit)?,
     };
     let intents = app.store().intents(query).await?;

@@ -66,7 +66,7 @@ pub(crate) async fn create(
     JsonBody(body): JsonBody<UserBody>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
     let name = lookup::user_name(&body.name)?;
-    let user = User { name, role: body.role.unwrap_or(Role::Member), created_at: app.now() };
+    let user = User { name, role: body.role.unwrap_or(Role::Member), quota: None, created_at: app.now() };
     app.store().create_user(&user).await?;
     Ok((StatusCode::CREATED, Json(UserView::from(user))))
 }

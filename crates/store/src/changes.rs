@@ -24,7 +24,8 @@ pub struct Changes {
     /// Environments as they shall be; `version` is the one that was read. Their wish is not written, but compared:
     /// where it is another one by now, `wake_at` becomes the row's `updated_at`, so that the new wish is seen at once.
     /// A row that was woken while a worker had it, and is released unsettled, is due no later than its `updated_at`.
-    /// Slug, domain, owner and `created_at` were given once and are not written; a deleted row stays deleted.
+    /// Slug, domain, owner, batch and `created_at` were given once and are not written; a deleted row stays deleted.
+    /// Nor is when it expires: see [`Store::change_expiry`](crate::Store::change_expiry).
     pub environments: Vec<(Environment, Lease)>,
     /// VMs as they shall be; `version` is the one that was read. One that called home meanwhile is due as above.
     pub vms: Vec<(Vm, Lease)>,
@@ -97,6 +98,9 @@ pub struct PoolFilter {
     pub product: Option<String>,
     /// Only this region.
     pub region: Option<String>,
+    /// For whom it is: until when they need it. VMs whose contract ends serve only those who end before; they go first, the
+    /// soonest to end before the others.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An environment that wants a VM of the pool.
@@ -145,6 +149,8 @@ pub struct IntentQuery {
     pub kind: Option<IntentKind>,
     /// Only those whose outcome is open or unknown.
     pub only_open: bool,
+    /// Only those written down at this time or later.
+    pub since: Option<Timestamp>,
     /// At most so many; all, where zero.
     pub limit: usize,
 }

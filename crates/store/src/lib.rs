@@ -38,6 +38,7 @@ use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
+use alfred_model::pool::Life;
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -101,8 +102,9 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, changes: Changes) -> Result<Changes, StoreError>;
 
     /// Gives a ready VM of the pool to an environment, in one transaction; two callers never get the same VM.
-    /// The VM is ready, assignable at `now` and matches the filter; those without `assignable_at` (no name
-    /// ever pointed at them) come first, then the longest assignable. Its own lease ends. It becomes
+    /// The VM fits by [`alfred_model::pool::fits`] and matches the filter. Those whose contract ends come first, the soonest
+    /// to end before the others; then those without `assignable_at` (no name ever pointed at them), then the longest
+    /// assignable. Its own lease ends. It becomes
     /// `assigned` to the environment with step `settled`, loses `assignable_at`, `wake_at` and `wiped_at`, and the
     /// environment's row is written as given with `vm_id` and `address` set to the VM's.
     /// Answers nothing, and writes nothing, if the pool has no such VM; [`StoreError::Conflict`] if the environment is
@@ -122,10 +124,13 @@ pub trait Store: Send + Sync + 'static {
     /// VMs that are not ended, and orders of which it is not known what came of them: what the limit counts.
     async fn owned_vms(&self) -> Result<u64, StoreError>;
 
+    /// When environments had VMs: those that exist, and those that ended at `since` or later.
+    async fn lives(&self, since: Timestamp) -> Result<Vec<Life>, StoreError>;
+
     /// One line of the ledger.
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError>;
 
-    /// Lines of the ledger, newest first, that is by falling id.
+    /// Lines of the ledger, newest first: by falling id or, where only those since a time are asked for, by falling time.
     async fn intents(&self, query: IntentQuery) -> Result<Vec<Intent>, StoreError>;
 
     /// Notes that the VM of the installation with this token hash called home, wakes its environment and VM (if they

@@ -16,6 +16,7 @@ use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
+use alfred_model::pool::Life;
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -120,6 +121,10 @@ impl Store for MemoryStore {
 
     async fn owned_vms(&self) -> Result<u64, StoreError> {
         Ok(self.tables().owned_vms())
+    }
+
+    async fn lives(&self, since: Timestamp) -> Result<Vec<Life>, StoreError> {
+        Ok(self.tables().lives(since))
     }
 
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {

@@ -1,7 +1,8 @@
 //! Rules that every implementation applies to a row in the same way.
 
 use alfred_model::environment::{Environment, Status, Step, Wish};
-use alfred_model::event::Event;
+use alfred_model::event::{Event, EventKind};
+use alfred_model::expiry::Expiry;
 use alfred_model::intent::Intent;
 use alfred_model::vm::{Vm, VmState, VmStep};
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ pub(crate) struct StoredEnvironment {
     pub(crate) wish: Wish,
     pub(crate) status: Status,
     pub(crate) woken: bool,
+    pub(crate) expiry: Expiry,
 }
 
 /// What the store has of a VM beside what a worker writes.
@@ -38,6 +40,7 @@ pub(crate) fn environment_written(
     let mut written = given.clone();
     written.version += 1;
     written.wish = stored.wish;
+    written.set_expiry(stored.expiry.clone());
     if stored.wish != given.wish {
         written.wake_at = Some(given.updated_at);
     } else if stored.woken && lease == Lease::Release && given.step != Step::Settled {
@@ -80,6 +83,7 @@ pub(crate) fn wish_event(environment: &Environment, actor: &str, now: Timestamp)
         at: now,
         status: environment.shown_status(),
         step: environment.step,
+        kind: EventKind::Progress,
         actor: actor.to_owned(),
         message: "deletion was asked for".to_owned(),
     }

@@ -32,6 +32,7 @@ use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
+use alfred_model::pool::Life;
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -216,6 +217,10 @@ impl Store for SqlStore {
 
     async fn owned_vms(&self) -> Result<u64, StoreError> {
         self.reader.owned_vms().await
+    }
+
+    async fn lives(&self, since: Timestamp) -> Result<Vec<Life>, StoreError> {
+        self.reader.lives(since).await
     }
 
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {

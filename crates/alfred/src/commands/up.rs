@@ -155,7 +155,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let text = |key: Key| config.text(key).unwrap_or_default().to_owned();
     let mut policy = providers.policy.clone();
     if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
-        policy.vm_limit = limit;
+        policy.orders.owned_max = limit;
     }
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {

@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// From three quarters to five quarters of `wait`, so that installations do not all ask the providers at once.
-    fn jittered(&self, wait: Duration) -> Duration {
+    pub(crate) fn jittered(&self, wait: Duration) -> Duration {
         wait.mul_f64(0.75 + self.random.unit() / 2.0)
     }
 }

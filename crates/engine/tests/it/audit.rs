@@ -36,7 +36,7 @@ async fn settled(world: &World) {
 /// A world with some active environments.
 async fn fleet(seed: u64, count: u32) -> (World, Process) {
     let mut world = World::new(seed);
-    world.policy.vm_limit = 75;
+    world.policy.orders.owned_max = 75;
     let process = world.start();
     world.create(&process, count).await;
     settled(&world).await;

@@ -13,7 +13,7 @@ async fn a_hundred_environments_share_their_calls() {
     let mut options = Options { contabo: contabo::Options::demo(), ..Options::default() };
     options.contabo.instance_cap = 1000;
     let mut world = World::with(10, options);
-    world.policy.vm_limit = 1000;
+    world.policy.orders.owned_max = 1000;
     let process = world.start();
     world.create(&process, 100).await;
     assert!(world.settle(Duration::from_mins(10)).await);

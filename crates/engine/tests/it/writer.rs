@@ -32,7 +32,7 @@ fn options() -> Options {
 
 fn world(seed: u64, options: Options) -> World {
     let mut world = World::with(seed, options);
-    world.policy.vm_limit = 1000;
+    world.policy.orders.owned_max = 1000;
     world
 }
 

@@ -28,7 +28,7 @@ fn world(seed: u64, quotas: [u64; 2]) -> World {
         .map(|((id, name), quota)| ZoneOptions { record_quota: Some(quota), ..ZoneOptions::new(id, name, Plan::Free) })
         .collect();
     let mut world = World::with(seed, options);
-    world.policy.vm_limit = 1_000;
+    world.policy.orders.owned_max = 1_000;
     world
 }
 

@@ -55,7 +55,7 @@ fn known(vm: &Vm, instance: &SeenInstance, index: &Index<'_>) -> Option<Finding>
             ),
         ),
         VmState::Unknown => finding(FindingKind::VmWithoutEnvironment, adopt_or_cancel(id)),
-        VmState::Assigned | VmState::Ready | VmState::Preparing | VmState::Retiring => {
+        VmState::Assigned | VmState::Ready | VmState::Preparing | VmState::Retiring | VmState::Quarantined => {
             let differs = instance.display_name != vm.display_name;
             if !differs || index.is_young(vm.updated_at) || index.being_named.contains(&id) {
                 return None;
@@ -73,8 +73,8 @@ fn known(vm: &Vm, instance: &SeenInstance, index: &Index<'_>) -> Option<Finding>
 
 fn adopt_or_cancel(id: VmId) -> String {
     format!(
-        "VM {id} is paid and nothing accounts for it: unless another installation uses this account, cancel it in the \
-         provider's panel"
+        "VM {id} is paid and nothing accounts for it: unless another installation uses this account, `alfred vm adopt {id}` \
+         wipes it and takes it into the pool; or cancel it in the provider's panel"
     )
 }
 

@@ -10,7 +10,7 @@ use crate::id::RecordId;
 use crate::intent::{Intent, IntentKind, Outcome};
 use crate::policy::later;
 use crate::pool::{self, Progress};
-use crate::vm::SeenInstance;
+use crate::vm::{SeenInstance, Vm};
 
 /// How often a rename is tried: the name is a label for people and holds nobody up.
 const NAME_ATTEMPTS: u32 = 3;
@@ -18,7 +18,8 @@ const NAME_ATTEMPTS: u32 = 3;
 /// The row as it shall be once the store has given the environment a VM of the pool, and the event to add. VM and
 /// address are filled in by the store, in the same transaction.
 pub fn assigned(environment: &Environment, context: &Context<'_>) -> (Environment, Event) {
-    let transition = Transition::new(environment, context.now).step(Step::NameVm, context.now);
+    let mut transition = Transition::new(environment, context.now).step(Step::NameVm, context.now);
+    transition.environment.assigned_at = Some(context.now);
     let event = event(&transition.environment, context.now, super::ACTOR, "VM taken from the pool");
     (transition.environment, event)
 }
@@ -116,18 +117,25 @@ pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>
     };
     match pool::progress(instance) {
         Progress::Dead(words) => with_vm(remove::give_up(situation, None, &words, context)),
+        // What is shown may be from before the installation.
+        Progress::Failed(words) if !overdue(environment, policy.install_grace, context.now) => {
+            with_vm(look_again(situation, policy.vm_interval, &words, context))
+        }
+        Progress::Failed(words) => install_again(situation, vm.as_ref(), &words, context),
         Progress::Person(words) => {
             let mut transition = with_vm(look_again(situation, policy.backoff_cap, &words, context));
             transition.environment.attention = true;
             if was_with_person { transition } else { transition.tell(context.now, words) }
         }
-        Progress::Wait(_) if late => {
-            let words = format!(
-                "VM {} is still `{}`, longer than it may take: see it in the provider's panel",
-                instance.id, instance.status
-            );
-            with_vm(remove::give_up(situation, None, &words, context))
+        Progress::Wait(_) | Progress::Stopped if late => {
+            let words = format!("VM {} is still `{}`, longer than it may take", instance.id, instance.status);
+            install_again(situation, vm.as_ref(), &words, context)
         }
+        // An installation ends with a VM that is off for a moment.
+        Progress::Stopped if !overdue(environment, policy.install_grace, context.now) => {
+            with_vm(look_again(situation, policy.vm_interval, "the VM is off", context))
+        }
+        Progress::Stopped => with_vm(Transition::new(environment, context.now).step(Step::StartVm, context.now)),
         Progress::Wait(words) => with_vm(look_again(situation, policy.vm_interval, words, context)),
         Progress::Running => {
             let old_system = vm
@@ -155,6 +163,41 @@ pub(super) fn vm_seen(situation: &Situation<'_>, instance: Option<&SeenInstance>
     }
 }
 
+/// The VM does not come up: it is installed anew, but not for ever.
+fn install_again(situation: &Situation<'_>, vm: Option<&Vm>, words: &str, context: &Context<'_>) -> Transition {
+    let most = context.policy.reinstalls_max;
+    let Some(vm) = vm.filter(|vm| vm.reinstalls < most) else {
+        let words = format!("{words}, also after it was installed anew: see its console in the provider's panel");
+        let mut transition = remove::give_up(situation, None, &words, context);
+        transition.vm = vm.cloned().or(transition.vm);
+        return transition;
+    };
+    let number = vm.reinstalls + 1;
+    let mut transition = Transition::new(situation.environment, context.now).step(Step::InstallVm, context.now);
+    transition.vm = Some(Vm { reinstalls: number, updated_at: context.now, ..vm.clone() });
+    transition.tell(context.now, format!("{words}: it is installed anew, {number} of {most}"))
+}
+
+/// What came of powering the VM on.
+pub(super) fn started(
+    situation: &Situation<'_>,
+    intent: Option<&Intent>,
+    result: Result<(), Failure>,
+    context: &Context<'_>,
+) -> Transition {
+    match result {
+        Ok(()) => Transition::new(situation.environment, context.now)
+            .step(Step::AwaitVm, context.now)
+            .settle(intent, Outcome::Done, None, context.now)
+            .tell(context.now, "the VM was off and is started"),
+        Err(failure) if failure.disposition == Disposition::Definite => {
+            let words = format!("the VM could not be started: {}", failure.words);
+            remove::give_up(situation, intent, &words, context)
+        }
+        Err(failure) => try_again(situation, intent, &failure, context),
+    }
+}
+
 /// Whether the VM accepted a connection.
 pub(super) fn reached(situation: &Situation<'_>, reached: bool, context: &Context<'_>) -> Transition {
     let environment = situation.environment;
@@ -170,8 +213,7 @@ pub(super) fn reached(situation: &Situation<'_>, reached: bool, context: &Contex
             transition.environment.attempts = 1;
             return transition.tell(context.now, "the VM accepts no connection; asking the provider how it is");
         }
-        let words = "the VM runs but accepts no connection: see its console in the provider's panel";
-        return remove::give_up(situation, None, words, context);
+        return install_again(situation, situation.vm, "the VM runs but accepts no connection", context);
     }
     look_again(situation, context.policy.reach_interval, "the VM does not accept connections yet", context)
 }

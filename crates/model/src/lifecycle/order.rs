@@ -1,28 +1,19 @@
 //! Buying a VM: the one write that must never be sent twice (promise 5).
 
-use jiff::Timestamp;
-
 use super::{Context, Situation, Transition, look_again, remove, try_again};
 use crate::environment::{Environment, Status, Step};
 use crate::failure::{Disposition, Failure};
 use crate::intent::{Intent, Outcome};
 use crate::policy::later;
-use crate::vm::{SeenInstance, Vm, VmState, VmStep};
+use crate::pool::{Hold, OrderRules};
+use crate::vm::{Contract, SeenInstance, Vm, VmState, VmStep};
 
 /// The pool has nothing: buy, wait for a VM to come back, or refuse.
-pub(super) fn pool_empty(situation: &Situation<'_>, owned: u32, context: &Context<'_>) -> Transition {
+pub(super) fn pool_empty(situation: &Situation<'_>, hold: Option<&Hold>, context: &Context<'_>) -> Transition {
     let policy = context.policy;
-    if !policy.may_order || owned >= policy.vm_limit {
+    if let Some(hold) = hold {
         let environment = situation.environment;
-        let why = if policy.may_order {
-            format!(
-                "{owned} VMs are owned and the limit is {}: delete environments, or raise the limit",
-                policy.vm_limit
-            )
-        } else {
-            "buying is off: delete environments, or allow orders".to_owned()
-        };
-        let words = format!("the pool has no VM, and {why}");
+        let words = format!("the pool has no VM, and {hold}");
         if super::overdue(environment, policy.step_deadline, context.now) {
             return remove::give_up(situation, None, &words, context);
         }
@@ -51,8 +42,9 @@ pub(super) fn ordered(
 ) -> Transition {
     let environment = situation.environment;
     let mut transition = Transition::new(environment, context.now);
-    let mut vm = bought(environment, instance, context.now);
+    let mut vm = bought(environment, instance, context);
     transition.environment.vm_id = Some(vm.id);
+    transition.environment.assigned_at = Some(context.now);
     transition = if environment.status == Status::Deleting {
         remove::hand_over(&mut transition.environment, &mut vm, None, context);
         transition.step(Step::ReleaseVm, context.now)
@@ -70,7 +62,10 @@ pub(super) fn ordered(
     transition.tell(context.now, message)
 }
 
-fn bought(environment: &Environment, instance: &SeenInstance, now: Timestamp) -> Vm {
+fn bought(environment: &Environment, instance: &SeenInstance, context: &Context<'_>) -> Vm {
+    let now = context.now;
+    let OrderRules { price, months, .. } = context.policy.orders;
+    let began_at = Some(instance.created_at.unwrap_or(now));
     Vm {
         id: instance.id,
         display_name: environment.vm_display_name(),
@@ -86,6 +81,8 @@ fn bought(environment: &Environment, instance: &SeenInstance, now: Timestamp) ->
         wiped_at: None,
         install_seen: true,
         cancel_date: instance.cancel_date,
+        contract: Contract { began_at, months: Some(months), price },
+        reinstalls: 0,
         attempts: 0,
         step_since: now,
         wake_at: None,

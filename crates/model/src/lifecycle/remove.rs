@@ -256,9 +256,10 @@ fn release(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
     let wiped = vm.wiped_at.zip(environment.released_at).is_some_and(|(wiped, released)| wiped >= released);
     let moved_on = matches!(vm.state, VmState::Assigned | VmState::Ended)
         || (vm.state == VmState::Retiring && vm.step == VmStep::Settled);
-    // The name is gone and nobody gets the VM before its wipe: what the VM needs from a person holds nobody up here.
-    let with_person = vm.environment_id.is_none() && vm.attention;
-    if wiped || moved_on || with_person {
+    // The name is gone and nobody gets the VM before its wipe: what the VM needs from a person, or another installation,
+    // holds nobody up here.
+    let in_trouble = vm.environment_id.is_none() && (vm.attention || vm.reinstalls > 0);
+    if wiped || moved_on || in_trouble {
         return close(situation, context);
     }
     let mut transition = Transition::new(environment, context.now);
@@ -281,6 +282,7 @@ fn close(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
             format!("VM {} is not yet wiped or cancelled and stays out of the pool: {why}", vm.id)
         }
         VmState::Retiring => format!("VM {} is cancelled", vm.id),
+        VmState::Preparing => format!("VM {} is being wiped for the pool", vm.id),
         _ => format!("VM {} is wiped and back in the pool", vm.id),
     });
     if environment.status == Status::Error {

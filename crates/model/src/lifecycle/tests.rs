@@ -32,10 +32,16 @@ fn environment() -> Environment {
         on_failure: OnFailure::Pool,
         attempts: 0,
         step_since: Timestamp::UNIX_EPOCH,
+        assigned_at: None,
         released_at: None,
         wake_at: Some(Timestamp::UNIX_EPOCH),
         reason: None,
         attention: false,
+        expires_at: None,
+        warn_at: None,
+        warned_at: None,
+        expiry_bound: None,
+        batch: None,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         version: 0,
@@ -92,6 +98,7 @@ impl World {
             region: "EU".to_owned(),
             cancel_date: None,
             error_message: None,
+            created_at: None,
         }
     }
 
@@ -135,6 +142,7 @@ impl World {
             subject: String::new(),
             actor: "alice".to_owned(),
             outcome: Outcome::Open,
+            audit_id: None,
             answer: None,
             refused: false,
             call_home_hash: None,
@@ -151,7 +159,7 @@ impl World {
         let wait = || Failure::wait("not now", None);
         match action {
             Action::Rest | Action::BeginDeletion | Action::AwaitRelease => Report::Nothing,
-            Action::Assign => Report::PoolEmpty { owned: 0 },
+            Action::Assign => Report::PoolEmpty { hold: None },
             Action::Order => {
                 self.orders_sent += 1;
                 let id = VmId(1000 + i64::from(self.orders_sent));
@@ -180,6 +188,7 @@ impl World {
                 }
             }
             Action::NameVm(_) => Report::Named(if self.chance(3) == 1 { Err(lost()) } else { Ok(()) }),
+            Action::StartVm(_) => Report::Started(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::InstallVm(_) => Report::InstallAccepted(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::ObserveVm(id) => match self.chance(6) {
                 1 => Report::ReadFailed(wait()),

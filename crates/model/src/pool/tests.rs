@@ -26,6 +26,8 @@ fn vm(state: VmState, step: VmStep) -> Vm {
         wiped_at: None,
         install_seen: false,
         cancel_date: None,
+        contract: crate::vm::Contract::default(),
+        reinstalls: 0,
         attempts: 0,
         step_since: START,
         wake_at: Some(START),
@@ -47,6 +49,7 @@ fn instance(status: InstanceStatus) -> SeenInstance {
         region: "EU".to_owned(),
         cancel_date: None,
         error_message: None,
+        created_at: None,
     }
 }
 
@@ -60,6 +63,7 @@ fn intent(number: u128, kind: IntentKind) -> Intent {
         subject: "alfredos-pool.100".to_owned(),
         actor: "alfred".to_owned(),
         outcome: Outcome::Open,
+        audit_id: None,
         answer: None,
         refused: false,
         call_home_hash: None,

@@ -64,6 +64,7 @@ impl Tables {
             query.environment.is_none_or(|environment| intent.environment_id == Some(environment))
                 && query.kind.is_none_or(|kind| intent.kind == kind)
                 && (!query.only_open || intent.outcome.is_open())
+                && query.since.is_none_or(|since| intent.created_at >= since)
         };
         self.intents.values().rev().filter(fits).take(at_most(query.limit)).cloned().collect()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use alfred_model::environment::{Environment, Status, Wish};
 use alfred_model::id::EnvironmentId;
 use alfred_model::intent::{Intent, IntentKind};
+use alfred_model::pool::{self, Life};
 use alfred_model::vm::{Vm, VmState};
 use jiff::Timestamp;
 
@@ -92,6 +93,19 @@ impl Tables {
         u64::try_from(vms + orders).unwrap_or(u64::MAX)
     }
 
+    pub(super) fn lives(&self, since: Timestamp) -> Vec<Life> {
+        let life = |row: &Environment| {
+            let to = match row.status {
+                Status::Deleted if row.updated_at < since => return None,
+                Status::Deleted => Some(row.released_at.unwrap_or(row.updated_at)),
+                Status::Error if row.vm_id.is_none() => Some(row.updated_at),
+                _ => None,
+            };
+            Some(Life { from: row.created_at, to })
+        };
+        self.environments.all().filter_map(life).collect()
+    }
+
     fn open_intents(&self, fits: impl Fn(&Intent) -> bool) -> Vec<Intent> {
         self.open_intents.iter().filter_map(|id| self.intents.get(id)).filter(|intent| fits(intent)).cloned().collect()
     }
@@ -161,15 +175,15 @@ impl Tables {
         Ok(Some((written, vm)))
     }
 
-    /// The VM of the pool that has been assignable for longest.
+    /// The VM of the pool whose contract ends soonest, or that has been assignable for longest.
     fn pool_vm(&self, filter: &PoolFilter, now: Timestamp) -> Option<Vm> {
         let fits = |vm: &&Vm| {
-            vm.state == VmState::Ready
-                && vm.assignable_at.is_none_or(|at| at <= now)
+            pool::fits(vm, filter.expires_at, now)
                 && filter.product.as_ref().is_none_or(|product| vm.product == *product)
                 && filter.region.as_ref().is_none_or(|region| vm.region == *region)
         };
-        self.vms.all().filter(fits).min_by_key(|vm| (vm.assignable_at, vm.id)).cloned()
+        let ending_first = |vm: &&Vm| (vm.cancel_date.is_none(), vm.cancel_date, vm.assignable_at, vm.id);
+        self.vms.all().filter(fits).min_by_key(ending_first).cloned()
     }
 
     pub(super) fn call_home(&mut self, hash: &str, now: Timestamp) -> Option<Intent> {
@@ -218,6 +232,7 @@ impl Tables {
             environment.slug = held.row.slug.clone();
             environment.domain = held.row.domain.clone();
             environment.owner = held.row.owner.clone();
+            environment.batch = held.row.batch;
             environment.created_at = held.row.created_at;
         }
     }
@@ -228,6 +243,7 @@ impl Tables {
             wish: held.row.wish,
             status: held.row.status,
             woken: held.woken,
+            expiry: held.row.expiry(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use alfred_model::environment::Environment;
 use alfred_model::id::EnvironmentId;
+use alfred_model::pool;
 use alfred_model::vm::Vm;
 
 use super::row::{Record, VM};
@@ -12,6 +13,9 @@ use super::statement::{Statement, Value};
 use super::update::{lock_environments, update_environments, update_vms};
 use crate::{Assignment, Lease, PoolFilter, StoreError, rule};
 use jiff::Timestamp;
+
+/// So many VMs whose contract ends are looked at; each is seldom needed, and locked while it is looked at.
+const ENDING_MAX: usize = 100;
 
 type Outcome = Result<Option<(Environment, Vm)>, StoreError>;
 
@@ -63,7 +67,7 @@ async fn write(session: &mut Session, all: &[&Assignment], outcomes: &[Outcome])
     Ok(())
 }
 
-/// A VM for each assignment that may have one: the longest assignable first, none twice.
+/// A VM for each assignment that may have one: those whose contract ends first, then the longest assignable, none twice.
 async fn choose(
     session: &mut Session,
     all: &[&Assignment],
@@ -74,41 +78,65 @@ async fn choose(
     let mut waiting: Vec<usize> = (0..all.len()).filter(|index| written[*index].is_ok()).collect();
     while let Some(&first) = waiting.first() {
         let filter = &all[first].filter;
+        let like_first = |other: &PoolFilter| (&other.product, &other.region) == (&filter.product, &filter.region);
         let (alike, others): (Vec<usize>, Vec<usize>) =
-            waiting.into_iter().partition(|index| all[*index].filter == *filter);
+            waiting.into_iter().partition(|index| like_first(&all[*index].filter));
         waiting = others;
         let latest = alike.iter().map(|index| all[*index].now).max().unwrap_or(all[first].now);
+        let soonest = alike.iter().filter_map(|index| all[*index].filter.expires_at).min();
+        let mut vms = match soonest {
+            Some(soonest) => ending_vms(session, filter, soonest).await?,
+            None => Vec::new(),
+        };
         // Those taken for another filter may be among the answers: they are not written yet.
-        let vms = pool_vms(session, filter, latest, alike.len() + taken.len()).await?;
-        let mut free = vms.into_iter().filter(|vm| !taken.contains(&vm.id)).collect::<Vec<_>>().into_iter().peekable();
+        vms.extend(pool_vms(session, filter, latest, alike.len() + taken.len()).await?);
+        vms.retain(|vm| !taken.contains(&vm.id));
         for index in alike {
-            // The longest assignable is first: if it is too new for this caller, so are all.
-            chosen[index] = free.next_if(|vm| vm.assignable_at.is_none_or(|at| at <= all[index].now));
+            let fits = |vm: &Vm| pool::fits(vm, all[index].filter.expires_at, all[index].now);
+            chosen[index] = vms.iter().position(fits).map(|place| vms.remove(place));
         }
         taken.extend(chosen.iter().flatten().map(|vm| vm.id));
     }
     Ok(chosen)
 }
 
+/// VMs whose contract ends, but not too soon.
+async fn ending_vms(session: &mut Session, filter: &PoolFilter, expires_at: Timestamp) -> Result<Vec<Vm>, StoreError> {
+    let first = pool::first_fitting_day(expires_at);
+    let select = Statement::new(format!(
+        "SELECT {VM} FROM vms WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring') AND step = 'settled' \
+         AND wiped_at IS NOT NULL AND cancel_date >= "
+    ));
+    let select = fitting(select.value(Value::shown(&first)), filter).text(" ORDER BY cancel_date, id LIMIT ");
+    chosen_vms(session, select, ENDING_MAX).await
+}
+
+/// VMs whose contract goes on.
 async fn pool_vms(
     session: &mut Session,
     filter: &PoolFilter,
     now: Timestamp,
     count: usize,
 ) -> Result<Vec<Vm>, StoreError> {
-    let mut select = Statement::new(format!("SELECT {VM} FROM vms WHERE state = 'ready' AND (assignable_at <= "))
+    let select = Statement::new(format!("SELECT {VM} FROM vms WHERE state = 'ready' AND (assignable_at <= "))
         .value(Value::time(now))
-        .text(" OR assignable_at IS NULL)");
+        .text(" OR assignable_at IS NULL) AND cancel_date IS NULL");
+    let select = fitting(select, filter).text(" ORDER BY assignable_at NULLS FIRST, id LIMIT ");
+    chosen_vms(session, select, count).await
+}
+
+fn fitting(mut select: Statement, filter: &PoolFilter) -> Statement {
     if let Some(product) = &filter.product {
         select = select.text(" AND product = ").value(product.as_str());
     }
     if let Some(region) = &filter.region {
         select = select.text(" AND region = ").value(region.as_str());
     }
-    let select = select
-        .text(" ORDER BY assignable_at NULLS FIRST, id LIMIT ")
-        .value(Value::count(count))
-        .text(session.dialect.skip_locked());
+    select
+}
+
+async fn chosen_vms(session: &mut Session, select: Statement, count: usize) -> Result<Vec<Vm>, StoreError> {
+    let select = select.value(Value::count(count)).text(session.dialect.skip_locked());
     let mut vms = Vec::new();
     for row in &session.read("choosing VMs of the pool", select).await? {
         match Vm::from_row(row) {

@@ -117,7 +117,7 @@ fn wakes<'c>(accepted: impl Iterator<Item = &'c Changes>) -> BTreeMap<Environmen
 
 async fn insert_vms(session: &mut Session, vms: &[&Vm]) -> Result<(), StoreError> {
     for chunk in vms.chunks(CHUNK) {
-        let insert = Statement::new(format!("INSERT INTO vms ({VM}) SELECT {} FROM ", new_columns(22)))
+        let insert = Statement::new(format!("INSERT INTO vms ({VM}) SELECT {} FROM ", new_columns(26)))
             .rows(chunk.iter().map(|vm| vm_values(vm)).collect())
             .text(" WHERE new.column1 IS NOT NULL");
         session.write("adding VMs", insert).await?;
@@ -141,7 +141,7 @@ async fn write_intents<'c>(
     let overwrite = columns.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
     let mut calls = BTreeMap::new();
     for chunk in rows.chunks(CHUNK) {
-        let upsert = Statement::new(format!("INSERT INTO intents ({INTENT}) SELECT {} FROM ", new_columns(14)))
+        let upsert = Statement::new(format!("INSERT INTO intents ({INTENT}) SELECT {} FROM ", new_columns(15)))
             .rows(chunk.to_vec())
             .text(" WHERE new.column1 IS NOT NULL ON CONFLICT (id) DO UPDATE SET ")
             .text(&overwrite)

@@ -29,7 +29,7 @@ impl Work for NewEnvironments {
         for chunk in self.environments.chunks(CHUNK) {
             let rows = chunk.iter().map(environment_values).collect::<Result<_, _>>()?;
             let insert =
-                Statement::new(format!("INSERT INTO environments ({ENVIRONMENT}) SELECT {} FROM ", new_columns(21)))
+                Statement::new(format!("INSERT INTO environments ({ENVIRONMENT}) SELECT {} FROM ", new_columns(28)))
                     .rows(rows)
                     .text(" WHERE new.column1 IS NOT NULL");
             session.write("adding environments", insert).await?;

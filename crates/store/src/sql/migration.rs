@@ -34,6 +34,16 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0003_sightings.sql"),
         postgres: include_str!("../../migrations/postgres/0003_sightings.sql"),
     },
+    Migration {
+        number: 4,
+        sqlite: include_str!("../../migrations/sqlite/0004_time_to_live.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_time_to_live.sql"),
+    },
+    Migration {
+        number: 5,
+        sqlite: include_str!("../../migrations/sqlite/0005_pool.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_pool.sql"),
+    },
 ];
 
 /// An arbitrary number that only this program locks; it keeps two replicas from migrating at once.

@@ -6,6 +6,7 @@ use alfred_model::event::Event;
 use alfred_model::id::{EnvironmentId, IntentId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
+use alfred_model::pool::Life;
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use jiff::Timestamp;
@@ -102,6 +103,21 @@ impl Reader {
         Ok(u64::try_from(owned).unwrap_or(0))
     }
 
+    pub(super) async fn lives(&self, since: Timestamp) -> Result<Vec<Life>, StoreError> {
+        let select = Statement::new(
+            "SELECT created_at, CASE WHEN status = 'error' AND vm_id IS NULL THEN updated_at ELSE NULL END AS ended_at \
+             FROM environments WHERE status <> 'deleted' UNION ALL \
+             SELECT created_at, COALESCE(released_at, updated_at) AS ended_at \
+             FROM environments WHERE status = 'deleted' AND updated_at >= ",
+        );
+        let rows = self.rows("reading demand", select.value(Value::time(since))).await?;
+        let life = |row| {
+            let row = Row::new(row, "environments");
+            Ok(Life { from: row.time("created_at")?, to: row.maybe_time("ended_at")? })
+        };
+        rows.iter().map(life).collect()
+    }
+
     pub(super) async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {
         let select = Statement::new(format!("SELECT {INTENT} FROM intents WHERE id = ")).value(Value::shown(&id));
         Ok(self.all("reading the ledger", select).await?.pop())
@@ -180,7 +196,12 @@ fn intents_statement(query: &IntentQuery) -> Statement {
     if let Some(kind) = query.kind {
         select = select.text(" AND kind = ").value(kind.as_str());
     }
-    limited(select.text(" ORDER BY id DESC"), query.limit)
+    if let Some(since) = query.since {
+        select = select.text(" AND created_at >= ").value(Value::time(since));
+    }
+    // By time and kind there is an index of its own: ordered by id alone, all lines of the kind would be read.
+    let order = if query.since.is_some() { " ORDER BY created_at DESC, id DESC" } else { " ORDER BY id DESC" };
+    limited(select.text(order), query.limit)
 }
 
 fn events_statement(environment: Option<EnvironmentId>, after: i64, limit: usize) -> Statement {

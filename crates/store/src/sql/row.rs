@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use alfred_model::environment::Environment;
+use alfred_model::environment::{Environment, ExpiryBound};
 use alfred_model::event::Event;
 use alfred_model::id::{RecordId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::user::{AccessToken, User};
-use alfred_model::vm::Vm;
+use alfred_model::vm::{Contract, Vm};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row as _, Type};
@@ -18,15 +18,16 @@ use super::statement::Value;
 use crate::StoreError;
 
 pub(super) const ENVIRONMENT: &str = "id, slug, domain, status, step, wish, owner, vm_id, address, record_id, setup, \
-     on_failure, attempts, step_since, released_at, wake_at, reason, attention, created_at, updated_at, version";
+     on_failure, attempts, step_since, released_at, wake_at, reason, attention, expires_at, warn_at, warned_at, \
+     expiry_bound, expiry_bound_reason, batch, assigned_at, created_at, updated_at, version";
 pub(super) const VM: &str = "id, display_name, product, region, address, state, step, environment_id, bought_for, released_by, \
      assignable_at, \
      wiped_at, install_seen, cancel_date, attempts, step_since, wake_at, reason, attention, created_at, updated_at, \
-     version";
+     contract_began_at, contract_months, price, reinstalls, version";
 pub(super) const INTENT: &str = "id, kind, environment_id, vm_id, request_id, subject, actor, outcome, answer, \
-     refused, call_home_hash, called_home_at, created_at, settled_at";
-pub(super) const EVENT: &str = "sequence, environment_id, at, status, step, actor, message";
-pub(super) const USER: &str = "name, role, created_at";
+     refused, call_home_hash, called_home_at, created_at, settled_at, audit_id";
+pub(super) const EVENT: &str = "sequence, environment_id, at, status, step, kind, actor, message";
+pub(super) const USER: &str = "name, role, quota, created_at";
 pub(super) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, revoked_at";
 
 /// A thing that is one row of one table.
@@ -85,6 +86,11 @@ impl<'r> Row<'r> {
         u32::try_from(self.number(column)?).map_err(|error| self.damaged(column, error))
     }
 
+    fn maybe_count(&self, column: &str) -> Result<Option<u32>, StoreError> {
+        let number = self.maybe_number(column)?;
+        number.map(u32::try_from).transpose().map_err(|error| self.damaged(column, error))
+    }
+
     pub(super) fn boolean(&self, column: &str) -> Result<bool, StoreError> {
         match self.number(column)? {
             0 => Ok(false),
@@ -107,7 +113,7 @@ impl<'r> Row<'r> {
         self.text(column)?.parse().map_err(|error: T::Err| self.damaged(column, error))
     }
 
-    fn maybe_parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+    pub(super) fn maybe_parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
         let text = self.maybe_text(column)?;
         text.map(|text| text.parse()).transpose().map_err(|error: T::Err| self.damaged(column, error))
     }
@@ -140,10 +146,16 @@ impl Record for Environment {
             on_failure: row.parsed("on_failure")?,
             attempts: row.count("attempts")?,
             step_since: row.time("step_since")?,
+            assigned_at: row.maybe_time("assigned_at")?,
             released_at: row.maybe_time("released_at")?,
             wake_at: row.maybe_time("wake_at")?,
             reason: row.maybe_text("reason")?,
             attention: row.boolean("attention")?,
+            expires_at: row.maybe_time("expires_at")?,
+            warn_at: row.maybe_time("warn_at")?,
+            warned_at: row.maybe_time("warned_at")?,
+            expiry_bound: expiry_bound(row)?,
+            batch: row.maybe_parsed("batch")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
             version: row.number("version")?,
@@ -170,6 +182,12 @@ impl Record for Vm {
             wiped_at: row.maybe_time("wiped_at")?,
             install_seen: row.boolean("install_seen")?,
             cancel_date: row.maybe_parsed("cancel_date")?,
+            contract: Contract {
+                began_at: row.maybe_time("contract_began_at")?,
+                months: row.maybe_count("contract_months")?,
+                price: row.maybe_parsed("price")?,
+            },
+            reinstalls: row.count("reinstalls")?,
             attempts: row.count("attempts")?,
             step_since: row.time("step_since")?,
             wake_at: row.maybe_time("wake_at")?,
@@ -195,6 +213,7 @@ impl Record for Intent {
             subject: row.text("subject")?,
             actor: row.text("actor")?,
             outcome: row.parsed("outcome")?,
+            audit_id: row.maybe_number("audit_id")?,
             answer: row.maybe_text("answer")?,
             refused: row.boolean("refused")?,
             call_home_hash: row.maybe_text("call_home_hash")?,
@@ -215,6 +234,7 @@ impl Record for Event {
             at: row.time("at")?,
             status: row.parsed("status")?,
             step: row.parsed("step")?,
+            kind: row.parsed("kind")?,
             actor: row.text("actor")?,
             message: row.text("message")?,
         })
@@ -225,7 +245,12 @@ impl Record for User {
     const TABLE: &'static str = "users";
 
     fn read(row: &Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self { name: row.parsed("name")?, role: row.parsed("role")?, created_at: row.time("created_at")? })
+        Ok(Self {
+            name: row.parsed("name")?,
+            role: row.parsed("role")?,
+            quota: row.maybe_count("quota")?,
+            created_at: row.time("created_at")?,
+        })
     }
 }
 
@@ -243,6 +268,12 @@ impl Record for AccessToken {
             revoked_at: row.maybe_time("revoked_at")?,
         })
     }
+}
+
+/// A bound and its reason stand in two columns, and are there together or not at all.
+pub(super) fn expiry_bound(row: &Row<'_>) -> Result<Option<ExpiryBound>, StoreError> {
+    let (at, reason) = (row.maybe_time("expiry_bound")?, row.maybe_text("expiry_bound_reason")?);
+    Ok(at.map(|at| ExpiryBound { at, reason: reason.unwrap_or_default() }))
 }
 
 /// The values of [`ENVIRONMENT`].
@@ -266,6 +297,13 @@ pub(super) fn environment_values(environment: &Environment) -> Result<Vec<Value>
         Value::time(environment.wake_at),
         environment.reason.as_deref().into(),
         environment.attention.into(),
+        Value::time(environment.expires_at),
+        Value::time(environment.warn_at),
+        Value::time(environment.warned_at),
+        Value::time(environment.expiry_bound.as_ref().map(|bound| bound.at)),
+        environment.expiry_bound.as_ref().map(|bound| bound.reason.as_str()).into(),
+        Value::maybe_shown(environment.batch),
+        Value::time(environment.assigned_at),
         Value::time(environment.created_at),
         Value::time(environment.updated_at),
         environment.version.into(),
@@ -303,6 +341,10 @@ pub(super) fn vm_values(vm: &Vm) -> Vec<Value> {
         vm.attention.into(),
         Value::time(vm.created_at),
         Value::time(vm.updated_at),
+        Value::time(vm.contract.began_at),
+        Value::Number(vm.contract.months.map(i64::from)),
+        Value::maybe_shown(vm.contract.price),
+        i64::from(vm.reinstalls).into(),
         vm.version.into(),
     ]
 }
@@ -324,6 +366,7 @@ pub(super) fn intent_values(intent: &Intent) -> Vec<Value> {
         Value::time(intent.called_home_at),
         Value::time(intent.created_at),
         Value::time(intent.settled_at),
+        Value::Number(intent.audit_id),
     ]
 }
 
@@ -335,6 +378,7 @@ pub(super) fn event_values(event: &Event) -> Vec<Value> {
         Value::time(event.at),
         event.status.as_str().into(),
         event.step.as_str().into(),
+        event.kind.as_str().into(),
         event.actor.as_str().into(),
         event.message.as_str().into(),
     ]

@@ -140,7 +140,7 @@ impl Session {
             event.sequence = sequence;
         }
         for chunk in events.chunks(CHUNK) {
-            let insert = Statement::new(format!("INSERT INTO events ({EVENT}) SELECT {} FROM ", new_columns(7)))
+            let insert = Statement::new(format!("INSERT INTO events ({EVENT}) SELECT {} FROM ", new_columns(8)))
                 .rows(chunk.iter().map(event_values).collect())
                 .text(" WHERE new.column1 IS NOT NULL");
             self.write("adding events", insert).await?;

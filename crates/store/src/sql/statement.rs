@@ -9,7 +9,7 @@ use sqlx::{Any, AssertSqlSafe};
 
 use super::dialect::Dialect;
 
-/// Longest list that one statement carries. With the widest table's 20 columns that is 5,120 parameters; PostgreSQL
+/// Longest list that one statement carries. With the widest table's 28 columns that is 7,168 parameters; PostgreSQL
 /// takes 65,535 and SQLite 32,766 (<https://www.sqlite.org/limits.html#max_variable_number>).
 pub(super) const CHUNK: usize = 256;
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alfred_model::environment::Environment;
-use alfred_model::id::EnvironmentId;
+use alfred_model::expiry::Expiry;
+use alfred_model::id::{BatchId, EnvironmentId};
 use alfred_model::name::{DomainName, Slug};
 use alfred_model::user::UserName;
 use alfred_model::vm::Vm;
 use jiff::Timestamp;
 
-use super::row::{Row, setup_value};
+use super::row::{Row, expiry_bound, setup_value};
 use super::session::Session;
 use super::statement::{CHUNK, Statement, Value};
 use crate::rule::{self, StoredEnvironment, StoredVm};
@@ -21,6 +22,7 @@ struct StoredIdentity {
     slug: Slug,
     domain: DomainName,
     owner: UserName,
+    batch: Option<BatchId>,
     created_at: Timestamp,
 }
 
@@ -47,6 +49,7 @@ impl StoredEnvironments {
                 slug: found.slug.clone(),
                 domain: found.domain.clone(),
                 owner: found.owner.clone(),
+                batch: found.batch,
                 created_at: found.created_at,
                 ..written
             },
@@ -64,7 +67,8 @@ pub(super) async fn lock_environments(
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let select = Statement::new(
-            "SELECT id, slug, domain, owner, created_at, version, wish, status, woken FROM environments WHERE id IN ",
+            "SELECT id, slug, domain, owner, batch, created_at, version, wish, status, woken, expires_at, warn_at, \
+             warned_at, expiry_bound, expiry_bound_reason FROM environments WHERE id IN ",
         )
         .list(chunk.to_vec())
         .text(" ORDER BY id")
@@ -84,10 +88,17 @@ fn identity(row: &Row<'_>) -> Result<StoredIdentity, StoreError> {
             wish: row.parsed("wish")?,
             status: row.parsed("status")?,
             woken: row.boolean("woken")?,
+            expiry: Expiry {
+                at: row.maybe_time("expires_at")?,
+                warn_at: row.maybe_time("warn_at")?,
+                warned_at: row.maybe_time("warned_at")?,
+                bound: expiry_bound(row)?,
+            },
         },
         slug: row.parsed("slug")?,
         domain: row.parsed("domain")?,
         owner: row.parsed("owner")?,
+        batch: row.maybe_parsed("batch")?,
         created_at: row.time("created_at")?,
     })
 }
@@ -125,7 +136,7 @@ pub(super) async fn update_environments(
     session: &mut Session,
     environments: &[(&Environment, Lease)],
 ) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 14] = [
+    const COLUMNS: [&str; 15] = [
         "status",
         "step",
         "vm_id",
@@ -140,6 +151,7 @@ pub(super) async fn update_environments(
         "reason",
         "attention",
         "updated_at",
+        "assigned_at",
     ];
     for chunk in environments.chunks(CHUNK) {
         let rows = chunk.iter().map(|(row, lease)| written_values(row, *lease)).collect::<Result<_, _>>()?;
@@ -169,12 +181,13 @@ fn written_values(row: &Environment, lease: Lease) -> Result<Vec<Value>, StoreEr
         row.reason.as_deref().into(),
         row.attention.into(),
         Value::time(row.updated_at),
+        Value::time(row.assigned_at),
     ])
 }
 
 /// Overwrites locked VMs; each has the version after the write.
 pub(super) async fn update_vms(session: &mut Session, vms: &[(&Vm, Lease)]) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 20] = [
+    const COLUMNS: [&str; 24] = [
         "display_name",
         "product",
         "region",
@@ -195,6 +208,10 @@ pub(super) async fn update_vms(session: &mut Session, vms: &[(&Vm, Lease)]) -> R
         "attention",
         "created_at",
         "updated_at",
+        "contract_began_at",
+        "contract_months",
+        "price",
+        "reinstalls",
     ];
     for chunk in vms.chunks(CHUNK) {
         let rows = chunk.iter().map(|(row, lease)| {

@@ -27,6 +27,7 @@ impl Work for NewUser {
         let insert = Statement::new(format!("INSERT INTO users ({USER}) VALUES ")).list_of([
             user.name.as_str().into(),
             user.role.as_str().into(),
+            Value::Number(user.quota.map(i64::from)),
             Value::time(user.created_at),
         ]);
         session.write("adding a user", insert).await?;

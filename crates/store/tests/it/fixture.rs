@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wish};
-use alfred_model::event::Event;
+use alfred_model::event::{Event, EventKind};
 use alfred_model::id::{EnvironmentId, IntentId, TokenId, VmId};
 use alfred_model::intent::{Intent, IntentKind, Outcome};
 use alfred_model::user::{AccessToken, Role, User};
@@ -42,10 +42,16 @@ pub(crate) fn environment(number: u128) -> Environment {
         on_failure: OnFailure::Pool,
         attempts: 0,
         step_since: at(0),
+        assigned_at: None,
         released_at: None,
         wake_at: Some(at(0)),
         reason: None,
         attention: false,
+        expires_at: None,
+        warn_at: None,
+        warned_at: None,
+        expiry_bound: None,
+        batch: None,
         created_at: at(0),
         updated_at: at(0),
         version: 0,
@@ -59,6 +65,7 @@ pub(crate) fn event(environment: &Environment, message: &str) -> Event {
         at: at(0),
         status: environment.status,
         step: environment.step,
+        kind: EventKind::Progress,
         actor: "anna".to_owned(),
         message: message.to_owned(),
     }
@@ -81,6 +88,8 @@ pub(crate) fn vm(number: i64) -> Vm {
         wiped_at: Some(at(-10)),
         install_seen: true,
         cancel_date: None,
+        contract: alfred_model::vm::Contract::default(),
+        reinstalls: 0,
         attempts: 0,
         step_since: at(-10),
         wake_at: None,
@@ -102,6 +111,7 @@ pub(crate) fn intent(number: u128, environment: Option<EnvironmentId>) -> Intent
         subject: "alfredos-brave-tiger".to_owned(),
         actor: "alfred".to_owned(),
         outcome: Outcome::Open,
+        audit_id: None,
         answer: None,
         refused: false,
         call_home_hash: None,
@@ -112,7 +122,7 @@ pub(crate) fn intent(number: u128, environment: Option<EnvironmentId>) -> Intent
 }
 
 pub(crate) fn user(name: &str) -> User {
-    User { name: name.parse().unwrap(), role: Role::Member, created_at: at(0) }
+    User { name: name.parse().unwrap(), role: Role::Member, quota: None, created_at: at(0) }
 }
 
 pub(crate) fn token(number: u128, user: &str) -> AccessToken {

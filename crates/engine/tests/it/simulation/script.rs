@@ -33,7 +33,7 @@ impl Run {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut world = World::with(seed, chaos::cloud(&mut dice));
         world.policy.quarantine = chaos::PUBLICATION_MAX + Duration::from_millis(below(&mut dice, 20_000));
-        world.policy.vm_limit = u32::try_from(3 + below(&mut dice, 30)).expect("a small number");
+        world.policy.orders.owned_max = u32::try_from(3 + below(&mut dice, 30)).expect("a small number");
         view::plant_foreign(&world.cloud).await;
         let faulty = chance(&mut dice, 85);
         Self { dice, world, processes: Vec::new(), faulty }
@@ -187,7 +187,7 @@ impl Run {
     async fn judge(&self) {
         promises::hold(&self.world).await;
         let vms = self.world.store.vms(false).await.expect("the store answers");
-        let limit = usize::try_from(self.world.policy.vm_limit).expect("a small number");
+        let limit = usize::try_from(self.world.policy.orders.owned_max).expect("a small number");
         assert!(vms.len() <= limit, "{} VMs are owned and the limit is {limit}", vms.len());
         for row in self.environments().await {
             assert!(row.status != Status::Error || row.reason.is_some(), "an error without a reason: {row:#?}");

@@ -88,7 +88,7 @@ fn a_failed_order_looks_in_the_pool_again_and_goes_on_counting() {
     assert_eq!((after.environment.step, after.environment.attempts), (Step::AssignVm, 1));
     assert_eq!(after.intents[0].outcome, Outcome::Rejected, "it was not sent");
     let soon = later(START, Duration::from_secs(1));
-    let again = advance(&alone(&after.environment), None, Report::PoolEmpty { owned: 0 }, &at(&policy, soon));
+    let again = advance(&alone(&after.environment), None, Report::PoolEmpty { hold: None }, &at(&policy, soon));
     assert_eq!(again.environment.step, Step::OrderVm);
     assert_eq!((again.environment.attempts, again.environment.step_since), (1, START), "the deadline stays");
 }

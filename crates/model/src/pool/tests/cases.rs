@@ -21,24 +21,27 @@ fn each_status_at_each_step_that_looks_is_decided() {
             | InstanceStatus::Rescue
             | InstanceStatus::ResetPassword
             | InstanceStatus::Unknown
+            | InstanceStatus::Error
             | InstanceStatus::Other => (VmStep::Install, false),
             InstanceStatus::PendingPayment
             | InstanceStatus::VerificationRequired
-            | InstanceStatus::ManualProvisioning
-            | InstanceStatus::ProductNotAvailable
-            | InstanceStatus::Error => (VmStep::Install, true),
+            | InstanceStatus::ManualProvisioning => (VmStep::Install, true),
+            InstanceStatus::ProductNotAvailable => (VmStep::Settled, true),
         };
-        assert_eq!((after.state, after.step, after.attention), (VmState::Preparing, step, attention), "{status}");
+        let dead = status == InstanceStatus::ProductNotAvailable;
+        let state = if dead { VmState::Quarantined } else { VmState::Preparing };
+        assert_eq!((after.state, after.step, after.attention), (state, step, attention), "{status}");
         assert_eq!(after.reason.is_none(), status == InstanceStatus::Running, "{status}: a wait has a reason");
 
         let late = later(START, policy.vm_deadline);
         let after = advance(&installing, None, seen(), &at(&policy, late)).vm;
-        let again = matches!(progress(&instance(status)), Progress::Wait(_));
+        let again = matches!(progress(&instance(status)), Progress::Wait(_) | Progress::Stopped | Progress::Failed(_));
         let step = if again { VmStep::Wipe } else { step };
-        assert_eq!((after.step, after.attention), (step, again || attention), "{status}, late");
+        assert_eq!((after.step, after.attention), (step, attention), "{status}, late");
+        assert_eq!(after.reinstalls, u32::from(again), "{status}, late");
 
         // A cancellation is confirmed by its date, whatever the VM does.
-        let cancelled = vm(VmState::Retiring, VmStep::ConfirmCancel);
+        let cancelled = Vm { wiped_at: Some(START), ..vm(VmState::Retiring, VmStep::ConfirmCancel) };
         let after = advance(&cancelled, None, seen(), &at(&policy, soon)).vm;
         assert_eq!((after.state, after.step), (VmState::Retiring, VmStep::ConfirmCancel), "{status}");
         let dated = SeenInstance { cancel_date: Some(jiff::civil::date(2027, 3, 1)), ..instance(status) };
@@ -57,13 +60,14 @@ fn each_state_and_step_has_one_action() {
             let expected = match (state, step) {
                 (VmState::Preparing, VmStep::Name) => VmAction::Name,
                 (VmState::Preparing, VmStep::Wipe) => VmAction::Wipe,
+                (VmState::Preparing, VmStep::Start) => VmAction::Start,
                 (VmState::Preparing, VmStep::Install) | (VmState::Retiring, VmStep::ConfirmCancel) => VmAction::Observe,
                 (VmState::Preparing, VmStep::Reach) => VmAction::Reach(ADDRESS),
                 (VmState::Retiring, VmStep::Cancel) => VmAction::Cancel,
                 _ => VmAction::Rest,
             };
             assert_eq!(action, expected, "{state} {step}");
-            let writes = matches!(action, VmAction::Name | VmAction::Wipe | VmAction::Cancel);
+            let writes = matches!(action, VmAction::Name | VmAction::Wipe | VmAction::Start | VmAction::Cancel);
             assert_eq!(action.intent_kind().is_some(), writes, "{state} {step}: a write has an intent");
         }
     }
@@ -168,7 +172,8 @@ fn a_vm_that_cannot_be_reached_is_wiped_again_at_its_deadline() {
     let late = later(START, policy.reach_deadline);
     let again = advance(&row, None, VmReport::Reached(false), &at(&policy, late)).vm;
     assert_eq!((again.state, again.step, again.step_since), (VmState::Preparing, VmStep::Wipe, late));
-    assert!(again.attention && again.reason.is_some());
+    assert_eq!((again.reinstalls, again.attention), (1, false), "nobody needs to act yet");
+    assert!(again.reason.is_some());
     let row = vm(VmState::Preparing, VmStep::Install);
     assert!(!advance(&row, None, VmReport::Seen(None), &at(&policy, START)).vm.attention);
     let hidden = advance(&row, None, VmReport::Seen(None), &at(&policy, later(START, policy.vm_deadline))).vm;
@@ -248,4 +253,134 @@ fn what_the_provider_leaves_out_is_kept() {
     // The answer to the rename was lost, and it was carried out.
     let renamed = observed(&row, &instance(InstanceStatus::Running), now);
     assert_eq!(renamed.display_name, pool_display_name(row.id));
+}
+
+#[test]
+fn a_vm_that_does_not_come_up_is_installed_anew_twice_and_then_kept_out() {
+    let policy = Policy::local();
+    let late = later(START, policy.reach_deadline);
+    let mut row = vm(VmState::Preparing, VmStep::Reach);
+    for number in 1..=policy.reinstalls_max {
+        row = advance(&row, None, VmReport::Reached(false), &at(&policy, late)).vm;
+        assert_eq!((row.state, row.step, row.reinstalls), (VmState::Preparing, VmStep::Wipe, number));
+        row = Vm { step: VmStep::Reach, step_since: START, ..row };
+    }
+    let kept_out = advance(&row, None, VmReport::Reached(false), &at(&policy, late));
+    assert_eq!(
+        (kept_out.vm.state, kept_out.vm.step, kept_out.vm.wake_at),
+        (VmState::Quarantined, VmStep::Settled, None)
+    );
+    assert!(kept_out.vm.attention && kept_out.vm.wiped_at.is_none());
+    let reason = kept_out.vm.reason.clone().unwrap();
+    assert!(reason.contains("installed anew 2 times") && reason.contains("`alfred vm adopt 100`"), "{reason}");
+    assert_eq!(kept_out.wake, row.released_by, "whoever waits is told");
+    assert_eq!(next(&kept_out.vm), VmAction::Rest);
+
+    let again = taken_back(&kept_out.vm, late).unwrap();
+    assert_eq!(
+        (again.state, again.step, again.reinstalls, again.attention),
+        (VmState::Preparing, VmStep::Name, 0, false)
+    );
+    assert!(again.wake_at.is_some() && again.reason.is_none());
+}
+
+#[test]
+fn a_success_forgets_earlier_installations() {
+    let policy = Policy::local();
+    let row = Vm { reinstalls: 2, ..vm(VmState::Preparing, VmStep::Reach) };
+    assert_eq!(advance(&row, None, VmReport::Reached(true), &at(&policy, START)).vm.reinstalls, 0);
+}
+
+#[test]
+fn a_vm_that_is_off_is_started_once_its_installation_must_be_over() {
+    let policy = Policy::local();
+    let row = vm(VmState::Preparing, VmStep::Install);
+    let off = || VmReport::Seen(Some(instance(InstanceStatus::Stopped)));
+    assert_eq!(advance(&row, None, off(), &at(&policy, START)).vm.step, VmStep::Install);
+    let over = later(START, policy.install_grace);
+    let start = advance(&row, None, off(), &at(&policy, over)).vm;
+    assert_eq!((start.step, next(&start)), (VmStep::Start, VmAction::Start));
+    let intent = intent(1, IntentKind::StartVm);
+    let started = advance(&start, Some(&intent), VmReport::Wrote(Ok(())), &at(&policy, over));
+    assert_eq!(started.vm.step, VmStep::Install);
+    assert_eq!(started.intent.unwrap().outcome, Outcome::Done);
+}
+
+#[test]
+fn a_failed_installation_is_believed_only_after_a_while() {
+    let policy = Policy::local();
+    let row = vm(VmState::Preparing, VmStep::Install);
+    let failed = || VmReport::Seen(Some(instance(InstanceStatus::Error)));
+    let early = advance(&row, None, failed(), &at(&policy, START)).vm;
+    assert_eq!((early.step, early.reinstalls), (VmStep::Install, 0), "it may be from before");
+    let over = later(START, policy.install_grace);
+    assert_eq!(advance(&row, None, failed(), &at(&policy, over)).vm.step, VmStep::Wipe);
+}
+
+#[test]
+fn a_cancelled_vm_is_wiped_and_used_until_it_ends() {
+    let policy = Policy::local();
+    let dated = SeenInstance { cancel_date: Some(jiff::civil::date(2027, 3, 1)), ..instance(InstanceStatus::Running) };
+    let confirm = |row: &Vm| advance(row, None, VmReport::Seen(Some(dated.clone())), &at(&policy, START)).vm;
+    let unwiped = confirm(&vm(VmState::Retiring, VmStep::ConfirmCancel));
+    assert_eq!((unwiped.state, unwiped.step), (VmState::Preparing, VmStep::Name));
+    let reached = Vm { step: VmStep::Reach, ..unwiped };
+    let wiped = advance(&reached, None, VmReport::Reached(true), &at(&policy, START));
+    assert_eq!((wiped.vm.state, wiped.vm.step), (VmState::Retiring, VmStep::Settled), "it is never simply ready");
+    assert!(wiped.vm.wiped_at.is_some() && wiped.wake.is_some());
+    let known_bad = Vm { reinstalls: policy.reinstalls_max, ..vm(VmState::Retiring, VmStep::ConfirmCancel) };
+    assert_eq!(confirm(&known_bad).state, VmState::Retiring, "one that does not come up is left alone");
+}
+
+#[test]
+fn a_vm_is_never_given_to_whom_it_would_not_outlive() {
+    let last_day = jiff::civil::date(2027, 3, 10);
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let now = time("2027-03-01T00:00:00Z");
+    let ready = Vm { wiped_at: Some(START), ..vm(VmState::Ready, VmStep::Settled) };
+    let ends = Vm { cancel_date: Some(last_day), ..ready.clone() };
+    let retiring = Vm { state: VmState::Retiring, ..ends.clone() };
+    let short = Some(time("2027-03-09T00:00:00Z"));
+    let long = Some(time("2027-03-09T00:00:01Z"));
+    assert!(fits(&ready, None, now) && fits(&ready, short, now) && fits(&ready, long, now));
+    for vm in [&ends, &retiring] {
+        assert!(fits(vm, short, now), "{}", vm.state);
+        assert!(!fits(vm, long, now), "{}: a day must be left", vm.state);
+        assert!(!fits(vm, None, now), "{}: who never ends needs one that does not", vm.state);
+        assert!(!fits(&Vm { wiped_at: None, ..vm.clone() }, short, now), "{}: promise 6", vm.state);
+        assert!(!fits(&Vm { step: VmStep::ConfirmCancel, ..vm.clone() }, short, now), "{}", vm.state);
+        assert!(!fits(&Vm { assignable_at: long, ..vm.clone() }, short, now), "{}: promise 4", vm.state);
+    }
+    for state in VmState::ALL.iter().filter(|state| !matches!(state, VmState::Ready | VmState::Retiring)) {
+        assert!(!fits(&Vm { state: *state, ..ready.clone() }, short, now), "{state}");
+    }
+}
+
+#[test]
+fn only_a_vm_that_nobody_uses_can_be_cancelled_and_only_once() {
+    for state in VmState::ALL {
+        let row = vm(*state, VmStep::Settled);
+        let cancelled = to_cancel(&row, START);
+        match state {
+            VmState::Ready | VmState::Preparing | VmState::Quarantined | VmState::Unknown => {
+                let cancelled = cancelled.unwrap();
+                assert_eq!((cancelled.state, cancelled.step), (VmState::Retiring, VmStep::Cancel), "{state}");
+                assert_eq!(cancelled.wake_at, Some(START), "{state}");
+            }
+            VmState::Assigned => assert_eq!(cancelled, Err(CancelRefused::Assigned(row.id))),
+            VmState::Retiring => assert_eq!(cancelled, Err(CancelRefused::UnderWay(row.id))),
+            VmState::Ended => assert_eq!(cancelled, Err(CancelRefused::Ended(row.id))),
+        }
+        let last_day = jiff::civil::date(2027, 3, 10);
+        let dated = Vm { cancel_date: Some(last_day), ..vm(*state, VmStep::Settled) };
+        assert!(to_cancel(&dated, START).is_err(), "{state}");
+    }
+}
+
+#[test]
+fn only_what_stands_still_is_taken_back() {
+    for state in VmState::ALL {
+        let stands_still = matches!(state, VmState::Quarantined | VmState::Unknown);
+        assert_eq!(taken_back(&vm(*state, VmStep::Settled), START).is_some(), stands_still, "{state}");
+    }
 }

@@ -58,13 +58,13 @@ pub(crate) async fn a_vm_fits_the_filter(store: Arc<dyn Store>) {
     store.create_environments(new([environment(1)])).await.unwrap();
     let row = stored(&*store, 1).await;
     let with = |product: Option<&str>, region: Option<&str>| Assignment {
-        filter: PoolFilter { product: product.map(str::to_owned), region: region.map(str::to_owned) },
+        filter: PoolFilter { product: product.map(str::to_owned), region: region.map(str::to_owned), expires_at: None },
         ..assignment(&row, 1)
     };
     assert!(store.assign_vm(with(Some("V45"), Some("EU"))).await.unwrap().is_none());
     let (row, chosen) = store.assign_vm(with(Some("V45"), None)).await.unwrap().unwrap();
     assert_eq!(chosen.id, VmId(2));
-    let filter = PoolFilter { product: None, region: Some("EU".to_owned()) };
+    let filter = PoolFilter { product: None, region: Some("EU".to_owned()), expires_at: None };
     let again = Assignment { filter, ..assignment(&row, 1) };
     assert_eq!(store.assign_vm(again).await.unwrap().map(|(_, vm)| vm.id), Some(VmId(1)));
 }
@@ -142,8 +142,8 @@ pub(crate) async fn filters_do_not_share_a_vm(store: Arc<dyn Store>) {
         let store = Arc::clone(&store);
         let filter = match number % 3 {
             0 => PoolFilter::default(),
-            1 => PoolFilter { product: Some("V153".to_owned()), region: None },
-            _ => PoolFilter { product: None, region: Some("EU".to_owned()) },
+            1 => PoolFilter { product: Some("V153".to_owned()), region: None, expires_at: None },
+            _ => PoolFilter { product: None, region: Some("EU".to_owned()), expires_at: None },
         };
         let wanted = Assignment { filter, ..assignment(&row, 1) };
         tokio::spawn(async move { store.assign_vm(wanted).await.unwrap() })

@@ -1,0 +1,109 @@
+//! What the provider's list of VMs says of contracts: when they began, when they end, and that they have ended.
+
+use std::collections::HashMap;
+
+use alfred_model::id::VmId;
+use alfred_model::policy::later;
+use alfred_model::pool;
+use alfred_model::vm::{SeenInstance, Vm, VmState, VmStep};
+use alfred_providers::contabo::InstanceFilter;
+use alfred_store::{Changes, Lease, StoreError};
+use jiff::Timestamp;
+
+use crate::Engine;
+
+impl Engine {
+    pub(super) async fn look_is_due(&self) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let next = later(now, self.settings.policy.pool.look_interval);
+        let mut due = false;
+        self.change_pool_state(|state| {
+            due = state.next_look.is_none_or(|at| at <= now);
+            if due {
+                state.next_look = Some(next);
+            }
+            due
+        })
+        .await?;
+        Ok(due)
+    }
+
+    pub(super) async fn look_at_instances(&self) -> Result<(), StoreError> {
+        match self.contabo.instances(&InstanceFilter::all()).await {
+            Ok(instances) => {
+                let instances: Vec<SeenInstance> = instances.into_iter().map(crate::effects::seen).collect();
+                self.learn_contracts(&instances).await
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the list of VMs could not be read");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes over what a complete list of the provider says of contracts. Rows that change meanwhile are left for the next
+    /// time.
+    pub(crate) async fn learn_contracts(&self, instances: &[SeenInstance]) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let shown: HashMap<VmId, &SeenInstance> = instances.iter().map(|instance| (instance.id, instance)).collect();
+        for vm in self.store.vms(false).await? {
+            let new = match shown.get(&vm.id) {
+                Some(instance) => news(&vm, instance, now),
+                None => ended(&vm, now),
+            };
+            let Some(row) = new else { continue };
+            contract_ends(&vm, &row);
+            let wake = row.released_by.filter(|_| row.state == VmState::Ended);
+            let changes = Changes {
+                vms: vec![(row, Lease::Release)],
+                wake: wake.into_iter().collect(),
+                wake_at_time: Some(now),
+                ..Changes::default()
+            };
+            match self.store.commit(changes).await {
+                Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A VM that belongs to an environment was found to be cancelled: the environment must be gone before it is.
+fn contract_ends(before: &Vm, after: &Vm) {
+    if let (Some(id), Some(last_day)) = (before.environment_id, after.cancel_date)
+        && before.cancel_date != after.cancel_date
+    {
+        tracing::warn!(vm = %before.id, environment = %id, %last_day, "the contract of a VM in use ends");
+    }
+}
+
+/// The row with what is new about its contract. Rows that are being worked on learn it by themselves.
+fn news(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Option<Vm> {
+    if vm.wake_at.is_some() {
+        return None;
+    }
+    let mut new = vm.clone();
+    new.contract.began_at = instance.created_at.or(vm.contract.began_at);
+    new.cancel_date = instance.cancel_date.or(vm.cancel_date);
+    if new == *vm {
+        return None;
+    }
+    new.updated_at = now;
+    Some(new)
+}
+
+/// The row of a VM that the provider does not show any more, after its contract was over.
+fn ended(vm: &Vm, now: Timestamp) -> Option<Vm> {
+    let over = vm.cancel_date.is_some_and(|last_day| pool::is_over(last_day, now));
+    (over && vm.state != VmState::Assigned).then(|| Vm {
+        state: VmState::Ended,
+        step: VmStep::Settled,
+        wiped_at: None,
+        wake_at: None,
+        reason: None,
+        attention: false,
+        updated_at: now,
+        ..vm.clone()
+    })
+}
