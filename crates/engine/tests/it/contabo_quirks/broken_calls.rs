@@ -33,7 +33,10 @@ async fn survived(fault: Fault, pause: Duration) {
         life.process.engine.delete(id, &row.owner).await.unwrap();
         life.rest().await;
         let calls = if calls.is_empty() { life.calls(route) } else { calls };
-        if let [struck, next, ..] = &calls[..] {
+        // Lists are read by several parts of the engine, each for itself.
+        if let [struck, next, ..] = &calls[..]
+            && route != "contabo.instances.list"
+        {
             let paused = next.time.duration_since(struck.time);
             assert!(paused >= pause.try_into().unwrap(), "{route}: called again after {paused:#}");
         }

@@ -16,7 +16,8 @@ const CANCEL: &str = "contabo.instances.cancel";
 
 /// A life whose VM fails at Contabo, so that it is cancelled as its owner asked for.
 async fn retired(options: Options) -> (Life, EnvironmentId, i64) {
-    let life = Life::begin(options);
+    // Another installation would mend what the order is made to suffer from.
+    let life = Life::begin_with(options, |policy| policy.reinstalls_max = 0);
     life.world.cloud.contabo().next_order(OrderOutcome::Error);
     let id = life.ask(CreateEnvironments { on_failure: OnFailure::Retire, ..request(1) }).await;
     life.rest().await;
@@ -38,7 +39,8 @@ async fn a_cancellation_needs_an_empty_object_as_its_body() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_date_appears_late() {
-    let life = Life::begin(Options { cancel_date_delay: Delay::seconds(60, 0), ..demo() });
+    let options = Options { cancel_date_delay: Delay::seconds(60, 0), ..demo() };
+    let life = Life::begin_with(options, |policy| policy.reinstalls_max = 0);
     life.world.cloud.contabo().next_order(OrderOutcome::Error);
     let id = life.ask(CreateEnvironments { on_failure: OnFailure::Retire, ..request(1) }).await;
     let mut waited = 0;

@@ -6,8 +6,10 @@ use alfred_engine::CreateEnvironments;
 use alfred_local_cloud::faults::{Fault, Rule};
 use alfred_local_cloud::journal::{Entry, Outcome};
 use alfred_local_cloud::{Options, contabo};
+use alfred_model::audit::Standing;
 use alfred_model::environment::{Environment, Status, Step};
 use alfred_model::id::EnvironmentId;
+use alfred_model::policy::Policy;
 use alfred_model::vm::DISPLAY_NAME_PREFIX;
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
@@ -30,11 +32,17 @@ pub(super) struct Life {
 impl Life {
     /// A world with these options of Contabo's side, and an engine in it.
     pub(super) fn begin(options: contabo::Options) -> Self {
+        Self::begin_with(options, |_| {})
+    }
+
+    /// The same, with a policy of its own.
+    pub(super) fn begin_with(options: contabo::Options, adjust: impl FnOnce(&mut Policy)) -> Self {
         let mut world = World::with(400, Options { contabo: options, ..Options::default() });
         // Quirks last longer here than anything of the local cloud does of itself.
         world.policy.order_grace = Duration::from_mins(2);
         world.policy.vm_deadline = Duration::from_hours(1);
         world.policy.step_deadline = Duration::from_hours(1);
+        adjust(&mut world.policy);
         let process = world.start();
         Self { world, process }
     }
@@ -93,6 +101,12 @@ impl Life {
 
     /// The end of its life: deleted, one VM bought in all, nothing left over, each fault met.
     pub(super) async fn end(self, id: EnvironmentId) {
+        let findings = self.end_with(id, 1).await;
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+
+    /// The same after so many orders; answers what the audit then finds.
+    pub(super) async fn end_with(self, id: EnvironmentId, orders: usize) -> Vec<Standing> {
         let row = self.row(id).await;
         self.process.engine.delete(id, &row.owner).await.unwrap();
         self.rest().await;
@@ -102,10 +116,9 @@ impl Life {
             assert!(rule.fired >= 1, "the fault never struck, so this test shows nothing: {:?}", rule.rule);
         }
         let bought = self.bought().await;
-        assert_eq!(bought.len(), 1, "promise 5: {bought:#?}");
+        assert_eq!(bought.len(), orders, "promise 5: {bought:#?}");
         tokio::time::sleep(Duration::from_mins(2)).await;
-        let findings = self.process.engine.audit().await.unwrap().findings;
-        assert!(findings.is_empty(), "{findings:#?}");
+        self.process.engine.audit().await.unwrap().findings
     }
 
     /// The VMs that the engine bought.

@@ -15,10 +15,9 @@ const TOKEN: &str = "contabo.token";
 
 #[tokio::test(start_paused = true)]
 async fn access_tokens_of_300_s_are_renewed_early() {
-    let mut life = Life::begin(Options { provisioning: Delay::seconds(1_200, 0), ..demo() });
-    // An engine that looks less often: twenty minutes are many looks.
-    life.world.policy.vm_interval = Duration::from_secs(10);
-    life.process = life.world.start();
+    let options = Options { provisioning: Delay::seconds(1_200, 0), ..demo() };
+    // Twenty minutes are many looks.
+    let life = Life::begin_with(options, |policy| policy.vm_interval = Duration::from_secs(10));
     let made = life.create().await;
     assert!(life.calls(TOKEN).len() >= 4, "1,200 s take more than four tokens of 300 s");
     let list = life.statuses("contabo.instances.list");
