@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod contabo_quirks;
 mod dns;
 mod faults;
 mod lifecycle;
