@@ -238,6 +238,11 @@ impl Engine {
         if let Some((environment, _)) = written.environments.into_iter().next() {
             work.environment = environment;
         }
+        if lease == Lease::Release
+            && let Some(wake_at) = work.environment.wake_at
+        {
+            self.alarm.due_at(wake_at);
+        }
         if let Some(vm) = written.new_vms.into_iter().next() {
             work.vm = Some(vm);
         } else if had_vm && let Some((vm, _)) = written.vms.into_iter().next() {

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::Alarm;
 use crate::intents::CallHomeTokens;
 use crate::leases::Leases;
 use crate::reader::InstanceReader;
@@ -44,6 +45,8 @@ impl Engine {
             call_home_tokens: CallHomeTokens::default(),
             due: Notify::new(),
             vms_due: Notify::new(),
+            alarm: Alarm::new(),
+            vm_alarm: Alarm::new(),
             order_gate: Arc::default(),
             leases,
             audit_gate: tokio::sync::Mutex::default(),
@@ -77,7 +80,7 @@ impl Engine {
                     Err(error) => self.store_failed("claiming environments", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.due, &stop).await;
+            self.rest(full, &mut running, &self.due, &self.alarm, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
@@ -98,26 +101,31 @@ impl Engine {
                     Err(error) => self.store_failed("claiming VMs", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.vms_due, &stop).await;
+            self.rest(full, &mut running, &self.vms_due, &self.vm_alarm, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
 
     /// Waits until there may be something to claim. `full` says that there may be more right now.
-    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, stop: &CancellationToken) {
+    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, alarm: &Alarm, stop: &CancellationToken) {
         let busy = running.len() >= self.settings.concurrency;
         if full && !busy {
             tokio::task::yield_now().await;
             while running.try_join_next().is_some() {}
             return;
         }
-        let wait = self.until_next_wake().await;
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = due.notified(), if !busy => {}
-            Some(_) = running.join_next(), if busy => {}
-            () = tokio::time::sleep(wait), if !busy => {}
+        loop {
+            alarm.is_being_set();
+            let wait = self.until_next_wake().await;
+            alarm.set(later(self.clock.now(), wait));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = due.notified(), if !busy => break,
+                Some(_) = running.join_next(), if busy => break,
+                () = alarm.rings(), if !busy => {}
+                () = tokio::time::sleep(wait), if !busy => break,
+            }
         }
         while running.try_join_next().is_some() {}
     }

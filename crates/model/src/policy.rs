@@ -18,7 +18,7 @@ pub struct Policy {
     pub vm_interval: Duration,
     /// How often a connection to a VM is tried.
     pub reach_interval: Duration,
-    /// How often the authoritative servers are asked.
+    /// How often the authoritative servers are asked, at most: see [`Policy::dns_wait`].
     pub dns_interval: Duration,
     /// How long an order of which nothing is known may stay out of the provider's audits before a person is called.
     pub order_grace: Duration,
@@ -84,6 +84,16 @@ impl Policy {
             may_order: true,
             vm_limit: 75,
         }
+    }
+
+    /// How long to wait before the authoritative servers are asked once more for a record that was written `since` ago
+    /// and does not show yet.
+    ///
+    /// Most changes show within a second or two, and somebody waits: so the first looks come close together, and then
+    /// each after another eighth of the time so far, which bounds what looking adds to the wait. A look is one small
+    /// question to each server and no call of an API's budget.
+    pub fn dns_wait(&self, since: Duration) -> Duration {
+        (since / 8).clamp(self.dns_interval / 20, self.dns_interval)
     }
 
     /// How long to wait after the failed attempt number `attempt` (the first is 1): exponential with full jitter,
