@@ -7,7 +7,6 @@
 //! The engine knows providers and store through their seams. It decides nothing by itself and knows no HTTP server.
 //! Start reading at [`Engine::run`] in `run.rs`, then at `Engine::drive` in `environments.rs`.
 
-mod alarm;
 mod audit;
 mod budget;
 mod effects;
@@ -38,7 +37,6 @@ use alfred_providers::reach::Reach;
 use alfred_store::Store;
 use tokio::sync::{Mutex, Notify, watch};
 
-use alarm::Alarm;
 use intents::CallHomeTokens;
 use leases::Leases;
 use reader::InstanceReader;
@@ -110,10 +108,8 @@ pub struct Engine {
     zones: Zones,
     reader: InstanceReader,
     call_home_tokens: CallHomeTokens,
-    due: Notify,
+    due: Arc<Notify>,
     vms_due: Notify,
-    alarm: Alarm,
-    vm_alarm: Alarm,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
     leases: Leases,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alfred_model::environment::{Environment, Step};
 use alfred_model::policy::later;
 use alfred_store::{Claim, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::alarm::Alarm;
 use crate::intents::CallHomeTokens;
 use crate::leases::Leases;
 use crate::reader::InstanceReader;
@@ -17,6 +17,7 @@ use crate::zones::Zones;
 use crate::{Engine, Parts, Settings};
 
 /// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
+/// What falls due within it may wait for its end, and is then looked at together: that shares calls.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// After the store failed, the loops pause so long.
@@ -43,10 +44,8 @@ impl Engine {
             zones,
             reader,
             call_home_tokens: CallHomeTokens::default(),
-            due: Notify::new(),
+            due: Arc::default(),
             vms_due: Notify::new(),
-            alarm: Alarm::new(),
-            vm_alarm: Alarm::new(),
             order_gate: Arc::default(),
             leases,
             audit_gate: tokio::sync::Mutex::default(),
@@ -80,7 +79,7 @@ impl Engine {
                     Err(error) => self.store_failed("claiming environments", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.due, &self.alarm, &stop).await;
+            self.rest(full, &mut running, &self.due, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
@@ -101,31 +100,26 @@ impl Engine {
                     Err(error) => self.store_failed("claiming VMs", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.vms_due, &self.vm_alarm, &stop).await;
+            self.rest(full, &mut running, &self.vms_due, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
 
     /// Waits until there may be something to claim. `full` says that there may be more right now.
-    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, alarm: &Alarm, stop: &CancellationToken) {
+    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, stop: &CancellationToken) {
         let busy = running.len() >= self.settings.concurrency;
         if full && !busy {
             tokio::task::yield_now().await;
             while running.try_join_next().is_some() {}
             return;
         }
-        loop {
-            alarm.is_being_set();
-            let wait = self.until_next_wake().await;
-            alarm.set(later(self.clock.now(), wait));
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                () = due.notified(), if !busy => break,
-                Some(_) = running.join_next(), if busy => break,
-                () = alarm.rings(), if !busy => {}
-                () = tokio::time::sleep(wait), if !busy => break,
-            }
+        let wait = self.until_next_wake().await;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = due.notified(), if !busy => {}
+            Some(_) = running.join_next(), if busy => {}
+            () = tokio::time::sleep(wait), if !busy => {}
         }
         while running.try_join_next().is_some() {}
     }
@@ -163,6 +157,22 @@ impl Engine {
             biased;
             () = stop.cancelled() => {}
             () = tokio::time::sleep(STORE_PAUSE) => {}
+        }
+    }
+
+    /// Makes the loop look as soon as an environment is due for whose name somebody waits. Asking name servers costs no
+    /// call of an API's budget, so that nothing is saved by waiting until there is more to do.
+    pub(crate) fn look_in_time(&self, environment: &Environment) {
+        let Some(wake_at) = environment.wake_at.filter(|_| environment.step == Step::VerifyRecord) else {
+            return;
+        };
+        let wait = Duration::try_from(wake_at.duration_since(self.clock.now())).unwrap_or_default();
+        if wait < IDLE {
+            let due = Arc::clone(&self.due);
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                due.notify_one();
+            });
         }
     }
 

@@ -119,12 +119,6 @@ impl Engine {
         changes.vms = vec![(vm.clone(), lease)];
         let written = self.store.commit(changes).await?;
         self.moved();
-        let vm = written.vms.into_iter().next().map_or(vm, |(vm, _)| vm);
-        if lease == Lease::Release
-            && let Some(wake_at) = vm.wake_at
-        {
-            self.vm_alarm.due_at(wake_at);
-        }
-        Ok(vm)
+        Ok(written.vms.into_iter().next().map_or(vm, |(vm, _)| vm))
     }
 }
