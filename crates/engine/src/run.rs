@@ -59,6 +59,7 @@ impl Engine {
         tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).room_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }

@@ -109,3 +109,25 @@ impl Policy {
 pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| time.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_for_a_name_come_close_together_at_first_and_never_too_often() {
+        for policy in [Policy::local(), Policy::platform()] {
+            let mut since = Duration::ZERO;
+            let mut looks = 0;
+            while since < Duration::from_mins(1) {
+                let wait = policy.dns_wait(since);
+                assert!(wait <= policy.dns_interval && wait >= policy.dns_interval / 20);
+                assert!(wait <= since / 8 || wait == policy.dns_interval / 20, "looking adds no more than an eighth");
+                since += wait;
+                looks += 1;
+            }
+            let steady = Duration::from_mins(1).as_secs_f64() / policy.dns_interval.as_secs_f64();
+            assert!(f64::from(looks) <= steady + 40.0, "{looks} looks in a minute");
+        }
+    }
+}

@@ -40,7 +40,7 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         let mut cloud = command(&program, folder.path());
         let instances = count.to_string();
-        cloud.args(["cloud", "--json", "--instant", "--plan", "pro", "--instances", &instances]);
+        cloud.args(["cloud", "--json", "--instant", "--instances", &instances]);
         cloud.args(["--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
         let cloud = Running::start(cloud, &folder.path().join("cloud.log"))?;
 
