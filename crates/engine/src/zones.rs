@@ -71,11 +71,11 @@ struct Taken {
 
 /// Never empty.
 pub(crate) struct Zones {
-    zones: Vec<Zone>,
+    all: Vec<Zone>,
     /// One request at a time looks for room and reserves it.
     gate: tokio::sync::Mutex<()>,
     /// Somebody was given a place by an old look.
-    look: Notify,
+    outdated: Notify,
 }
 
 /// No zone has room for what was asked.
@@ -119,17 +119,17 @@ impl Zones {
             let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, zone.plan.as_ref(), Arc::clone(clock));
             Zone { name: zone.name.clone(), cloudflare, writer, places: Mutex::default() }
         });
-        Self { zones: zones.collect(), gate: tokio::sync::Mutex::default(), look: Notify::new() }
+        Self { all: zones.collect(), gate: tokio::sync::Mutex::default(), outdated: Notify::new() }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
-        self.zones.iter()
+        self.all.iter()
     }
 
     /// The zone that a name belongs to: of zones within zones, the innermost.
     pub(crate) fn of(&self, name: &DomainName) -> Result<&Zone, Failure> {
         let holds = |zone: &&Zone| name.is_below(&zone.name);
-        let zone = self.zones.iter().filter(holds).max_by_key(|zone| zone.name.as_str().len());
+        let zone = self.all.iter().filter(holds).max_by_key(|zone| zone.name.as_str().len());
         // It waits: whoever configured the zone may have left it out by mistake.
         zone.ok_or_else(|| {
             Failure::wait(format!("no configured zone holds `{name}`: name its zone in `ALFRED_DOMAIN` again"), None)
@@ -206,7 +206,7 @@ impl Engine {
         let rooms = match known.filter(|rooms| rooms.iter().any(|(room, _)| has_plenty(room, asked))) {
             Some(rooms) => {
                 if rooms.iter().any(|(_, seen)| later(*seen, GOOD_FOR) <= now) {
-                    self.zones.look.notify_one();
+                    self.zones.outdated.notify_one();
                 }
                 rooms.into_iter().map(|(room, _)| room).collect()
             }
@@ -216,7 +216,7 @@ impl Engine {
             let names = self.zones.iter().map(|zone| zone.name.clone());
             return Ok(Err(NoRoom { asked: count, zones: names.zip(rooms).collect() }));
         };
-        let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
+        let zones = places.into_iter().map(|place| &self.zones.all[place]).collect();
         Ok(Ok(Places::reserve(zones)))
     }
 
@@ -226,7 +226,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = self.zones.look.notified() => {}
+                () = self.zones.outdated.notified() => {}
             }
             if let Err(error) = self.look_for_room().await {
                 tracing::warn!(%error, "how many names are promised cannot be read now");

@@ -88,13 +88,13 @@ pub(crate) async fn fill(contabo: &Contabo, store: &dyn Store, count: u32) -> Re
     }
     let mut ready = 0;
     for instance in contabo.instances(&InstanceFilter::all()).await? {
-        store.commit(Changes { new_vms: vec![ready_vm(instance)?], ..Changes::default() }).await?;
+        store.commit(Changes { new_vms: vec![ready_vm(&instance)?], ..Changes::default() }).await?;
         ready += 1;
     }
     Ok(ready)
 }
 
-fn ready_vm(instance: Instance) -> Result<Vm, Failure> {
+fn ready_vm(instance: &Instance) -> Result<Vm, Failure> {
     let now = SystemClock.now();
     let seen = SeenInstance {
         id: instance.id,
