@@ -109,7 +109,9 @@ impl Engine {
             let at_once = transition.new_vm.is_some();
             work.take(transition);
             if work.environment.wake_at.is_none_or(|wake_at| wake_at > now) {
-                return self.write(work, Lease::Release).await;
+                self.write(work, Lease::Release).await?;
+                self.look_in_time(&work.environment);
+                return Ok(());
             }
             if at_once {
                 self.write(work, Lease::Keep).await?;

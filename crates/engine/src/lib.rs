@@ -111,7 +111,7 @@ pub struct Engine {
     zones: Zones,
     reader: InstanceReader,
     call_home_tokens: CallHomeTokens,
-    due: Notify,
+    due: Arc<Notify>,
     vms_due: Notify,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,

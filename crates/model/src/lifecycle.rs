@@ -5,10 +5,11 @@
 //! row as it shall be. An action may be carried out twice; the row says nothing that would be wrong then.
 //!
 //! ```text
-//! provisioning: assign_vm ─┬─ name_vm ─┬───────────────────────────┬─ reach_vm ─ write_record ─ verify_record ─► active
-//!                          │           └─ install_vm ─ await_vm ───┤
-//!                          └─ order_vm ─ await_vm ─────────────────┘
-//!                                         └ start_vm  └ too late: install_vm again, twice at most
+//! provisioning: assign_vm ─┬────────────────────────────────┬─ reach_vm ─ write_record ─ verify_record ─► active
+//!                          ├─ name_vm ─ install_vm ─ await_vm ─┤
+//!                          └─ order_vm ─ await_vm ─────────────┘
+//!                               start_vm ┘ └ too late: install_vm again, twice at most
+//! active:       name_vm, where the VM still has the pool's display name
 //! deleting, or error after a failure for good:
 //!               withdraw_record ─ await_absence ─ release_vm ─► deleted, or error and settled
 //! ```

@@ -12,6 +12,7 @@ mod dns;
 mod faults;
 mod lifecycle;
 mod many;
+mod naming;
 mod promises;
 mod shared_budget;
 mod simulation;

@@ -1,5 +1,6 @@
 //! The rules of the lifecycle, held against a small world with random faults.
 
+mod naming;
 mod waits;
 
 use std::net::Ipv4Addr;
@@ -55,6 +56,11 @@ struct World {
     environment: Environment,
     vm: Option<Vm>,
     rows_of_vms: Vec<VmId>,
+    /// A VM that may be taken, and the display name that the provider shows of the environment's VM.
+    pool: Option<Vm>,
+    label: String,
+    renames: u32,
+    last_rename_lost: Option<Timestamp>,
     intents: Vec<Intent>,
     bought: Vec<VmId>,
     orders_sent: u32,
@@ -73,6 +79,10 @@ impl World {
             environment: environment(),
             vm: None,
             rows_of_vms: Vec::new(),
+            pool: None,
+            label: "alfredos-brave-tiger".to_owned(),
+            renames: 0,
+            last_rename_lost: None,
             intents: Vec::new(),
             bought: Vec::new(),
             orders_sent: 0,
@@ -109,6 +119,9 @@ impl World {
         let vm = self.vm.clone();
         let situation = Situation { environment: &environment, vm: vm.as_ref(), open_intents: &open };
         let action = next(&situation);
+        if action == Action::Assign && self.assign() {
+            return false;
+        }
         let intent = action.intent_kind().map(|kind| {
             open.iter().find(|intent| intent.kind == kind).cloned().unwrap_or_else(|| self.write_intent(kind))
         });
@@ -187,16 +200,16 @@ impl World {
                     (_, Some(id)) => Report::OrderFound(Self::instance(*id)),
                 }
             }
-            Action::NameVm(_) => Report::Named(if self.chance(3) == 1 { Err(lost()) } else { Ok(()) }),
+            Action::NameVm(id) => Report::Named(self.rename(*id)),
             Action::StartVm(_) => Report::Started(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::InstallVm(_) => Report::InstallAccepted(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::ObserveVm(id) => match self.chance(6) {
                 1 => Report::ReadFailed(wait()),
                 2 => Report::VmSeen(None),
-                3 => Report::VmSeen(Some(SeenInstance { address: None, ..Self::instance(*id) })),
-                4 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Installing, ..Self::instance(*id) })),
-                5 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Error, ..Self::instance(*id) })),
-                _ => Report::VmSeen(Some(Self::instance(*id))),
+                3 => Report::VmSeen(Some(SeenInstance { address: None, ..self.shown(*id) })),
+                4 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Installing, ..self.shown(*id) })),
+                5 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Error, ..self.shown(*id) })),
+                _ => Report::VmSeen(Some(self.shown(*id))),
             },
             Action::ReachVm(_) => {
                 self.reached = self.chance(2) == 0;
@@ -254,6 +267,7 @@ impl World {
             let before = self.vm.as_ref().and_then(|vm| vm.environment_id);
             if before.is_some() && vm.environment_id.is_none() {
                 assert!(!self.record, "the VM left while its name still stood in the zone: {:#?}", self.history);
+                self.late_renames_meet_nobody(&vm);
             }
             self.vm = Some(vm);
         }
@@ -324,8 +338,9 @@ proptest! {
         faults in prop::collection::vec(any::<u8>(), 0..30),
         later_faults in prop::collection::vec(any::<u8>(), 0..30),
         turns in 0_usize..40,
+        pool in any::<bool>(),
     ) {
-        let mut world = World::new(faults);
+        let mut world = if pool { World::with_pool(faults) } else { World::new(faults) };
         world.run(turns);
         world.faults = later_faults;
         world.ask_to_delete();
@@ -406,18 +421,6 @@ fn the_provider_s_own_word_on_waiting_is_kept() {
     assert_eq!(policy.backoff(1, Some(day), 0.0), day);
     assert!(policy.backoff(30, None, 0.999) <= policy.backoff_cap);
     assert_eq!(policy.backoff(1, None, 0.0), Duration::ZERO);
-}
-
-#[test]
-fn a_vm_with_personal_settings_is_installed_anew_and_a_standard_one_is_not() {
-    let policy = Policy::local();
-    let mut row = environment();
-    (row.step, row.vm_id, row.address) = (Step::NameVm, Some(VmId(1)), Some(ADDRESS));
-    let standard = transition(&row, Report::Named(Ok(())), Timestamp::UNIX_EPOCH, &policy);
-    assert_eq!(standard.environment.step, Step::ReachVm);
-    row.setup.ssh_keys = vec!["ssh-ed25519 AAAA".to_owned()];
-    let personal = transition(&row, Report::Named(Ok(())), Timestamp::UNIX_EPOCH, &policy);
-    assert_eq!(personal.environment.step, Step::InstallVm);
 }
 
 #[test]
