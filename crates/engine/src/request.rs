@@ -114,6 +114,7 @@ impl Engine {
             environments: Vec::new(),
             events: Vec::new(),
             idempotency: idempotency_key(request, now),
+            quota: self.settings.policy.quota,
         };
         for number in 0..count {
             let slug = if let Some(slug) = &request.slug {

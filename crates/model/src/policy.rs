@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::expiry;
 use crate::record::RECORD_TTL_SECONDS;
 
 /// The times that the decisions need. [`Policy::platform`] fits Contabo and Cloudflare, [`Policy::local`] the local
@@ -41,6 +42,11 @@ pub struct Policy {
     pub may_order: bool,
     /// Never own more VMs than this.
     pub vm_limit: u32,
+    /// How long environments live.
+    pub expiry: expiry::Rules,
+    /// How many environments that are not deleted a user may have who has no quota of their own; any number, where
+    /// absent.
+    pub quota: Option<u32>,
 }
 
 impl Policy {
@@ -62,6 +68,8 @@ impl Policy {
             repair_grace: Duration::from_mins(15),
             may_order: true,
             vm_limit: 10,
+            expiry: expiry::Rules::platform(),
+            quota: None,
         }
     }
 
@@ -83,6 +91,8 @@ impl Policy {
             repair_grace: Duration::from_secs(1),
             may_order: true,
             vm_limit: 75,
+            expiry: expiry::Rules::local(),
+            quota: None,
         }
     }
 
