@@ -44,6 +44,7 @@ impl Engine {
             call_home_tokens: CallHomeTokens::default(),
             due: Notify::new(),
             vms_due: Notify::new(),
+            ends_moved: Notify::new(),
             order_gate: Arc::default(),
             leases,
             audit_gate: tokio::sync::Mutex::default(),
@@ -57,6 +58,7 @@ impl Engine {
         tasks.spawn(Arc::clone(&self).environment_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).expiry_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }

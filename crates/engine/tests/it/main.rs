@@ -8,6 +8,7 @@
 
 mod audit;
 mod dns;
+mod expiry;
 mod faults;
 mod lifecycle;
 mod many;
@@ -15,6 +16,7 @@ mod promises;
 mod shared_budget;
 mod simulation;
 mod view;
+mod webhook;
 mod world;
 mod writer;
 mod zones;
