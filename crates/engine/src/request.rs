@@ -259,9 +259,9 @@ impl Engine {
     }
 
     /// How much of a user's quota is used.
-    pub async fn quota(&self, user: &User) -> Result<QuotaUse, StoreError> {
-        let used = self.store.live_environments(&user.name).await?;
-        Ok(QuotaUse { used, limit: user.quota.or(self.settings.policy.quota), own: user.quota.is_some() })
+    pub async fn quota(&self, owner: &User) -> Result<QuotaUse, StoreError> {
+        let used = self.store.live_environments(&owner.name).await?;
+        Ok(QuotaUse { used, limit: owner.quota.or(self.settings.policy.quota), own: owner.quota.is_some() })
     }
 
     /// Events that belong to an environment, oldest first.

@@ -132,9 +132,8 @@ impl Engine {
 
     async fn send_next(&self, webhook: &Webhook, stop: &CancellationToken) -> Result<Came, StoreError> {
         let store = &*self.store;
-        let (place, version) = match place::read(store).await? {
-            Some(found) => found,
-            None => return place::begin(store).await.map(|()| Came::Forward),
+        let Some((place, version)) = place::read(store).await? else {
+            return place::begin(store).await.map(|()| Came::Forward);
         };
         let Some(event) = store.notices(place.after, 1).await?.pop() else { return Ok(Came::Rest(LOOK)) };
         let now = self.clock.now();
@@ -173,7 +172,7 @@ impl Engine {
         let words = match sent {
             Ok(()) => {
                 measure::webhook("delivered");
-                return place.past(event.sequence);
+                return Place::past(event.sequence);
             }
             Err(words) => words,
         };
@@ -181,7 +180,7 @@ impl Engine {
         if now >= later(event.at, GIVE_UP) {
             measure::webhook("given_up");
             tracing::error!(host, sequence, attempt, error = %words, "the webhook did not take an event for a day: it is given up");
-            return place.past(event.sequence);
+            return Place::past(event.sequence);
         }
         measure::webhook("failed");
         // A receiver that is away for hours is told of now and then, not at each attempt.

@@ -51,10 +51,10 @@ impl Rules {
         (life / 10).min(self.warn_most).max(self.warn_least)
     }
 
-    /// The time to live that somebody gets who asks for `asked`. Nothing stands for one that does not end.
-    pub fn granted(&self, asked: AskedLife, asker: Asker) -> Result<Option<Duration>, BadLife> {
+    /// The time to live that somebody gets who asks for `wanted`. Nothing stands for one that does not end.
+    pub fn granted(&self, wanted: AskedLife, asker: Asker) -> Result<Option<Duration>, BadLife> {
         let most = self.most.filter(|_| asker == Asker::Member);
-        let life = match (asked, most) {
+        let life = match (wanted, most) {
             (AskedLife::Usual, most) => return Ok(least(self.usual, most)),
             (AskedLife::Endless, None) => return Ok(None),
             (AskedLife::Endless, Some(most)) => return Err(BadLife::TooLong { most }),

@@ -42,8 +42,8 @@ impl Place {
         Self { holder: None, held_until: None, ..self.clone() }
     }
 
-    /// An event is done with.
-    pub(super) fn past(&self, sequence: i64) -> Self {
+    /// The event with this sequence is done with.
+    pub(super) fn past(sequence: i64) -> Self {
         Self { after: sequence, ..Self::default() }
     }
 
@@ -63,7 +63,7 @@ pub(super) async fn read(store: &dyn Store) -> Result<Option<(Place, i64)>, Stor
 
 /// Begins with what happens from now on: the history of an installation that had no webhook is no news.
 pub(super) async fn begin(store: &dyn Store) -> Result<(), StoreError> {
-    let place = Place { after: store.last_event().await?, ..Place::default() };
+    let place = Place::past(store.last_event().await?);
     store.swap_shared_value(NAME, None, &text(&place)).await.map(drop)
 }
 

@@ -61,11 +61,12 @@ fn the_warning_comes_a_tenth_before_within_bounds() {
 
 #[test]
 fn what_may_be_asked_for() {
+    use AskedLife::{Endless, For, Usual};
+    use Asker::{Administrator, Member};
+
     let plain = Rules::platform();
     let strict = Rules { usual: Some(hours(100)), most: Some(hours(48)), ..Rules::platform() };
     let granted = |rules: &Rules, asked, asker| rules.granted(asked, asker);
-    use AskedLife::{Endless, For, Usual};
-    use Asker::{Administrator, Member};
     assert_eq!(granted(&plain, Usual, Member), Ok(None));
     assert_eq!(granted(&plain, Endless, Member), Ok(None));
     assert_eq!(granted(&plain, For(LONGEST), Member), Ok(Some(LONGEST)));

@@ -11,6 +11,7 @@ use crate::client::{Client, ClientError, EventStream};
 use crate::error::{Failure, one_line};
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::stop::Interrupt;
 
 /// What changed is read this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -59,6 +60,7 @@ pub(in crate::commands) async fn follow(
     client: &Client,
     environments: Vec<Environment>,
     goal: Goal,
+    interrupt: &mut Interrupt,
 ) -> Result<Followed, Failure> {
     let mut waiting = Waiting::new(printer, environments, goal);
     let mut events: Option<EventStream> = None;
@@ -68,7 +70,7 @@ pub(in crate::commands) async fn follow(
     while !waiting.is_over() {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => return Ok(waiting.end(true)),
+            () = interrupt.next() => return Ok(waiting.end(true)),
             event = next(&mut events) => match event {
                 Some(event) => waiting.heard(&event),
                 None => events = None,

@@ -109,6 +109,8 @@ pub(crate) async fn of_an_extension_and_a_deletion_one_wins(store: Arc<dyn Store
 }
 
 pub(crate) async fn notices_are_the_events_of_note(store: Arc<dyn Store>) {
+    use EventKind::{Attention, Progress, Warning};
+
     let row = environment(1);
     let told = |kind, message: &str| Event { kind, ..event(&row, message) };
     let mut request = new([row.clone()]);
@@ -125,9 +127,8 @@ pub(crate) async fn notices_are_the_events_of_note(store: Arc<dyn Store>) {
     };
     assert_eq!(notices(0, 9).await, ["b", "d", "e"]);
     assert_eq!(notices(2, 1).await, ["d"]);
-    assert_eq!(notices(5, 9).await, [String::new(); 0]);
+    assert!(notices(5, 9).await.is_empty());
     let kinds: Vec<EventKind> = store.events(Some(id(1)), 0, 9).await.unwrap().iter().map(|event| event.kind).collect();
-    use EventKind::{Attention, Progress, Warning};
     assert_eq!(kinds, [Progress, Warning, Progress, Attention, Warning]);
 }
 
