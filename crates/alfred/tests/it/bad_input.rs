@@ -40,7 +40,7 @@ fn other_bad_values_are_one_line_too() {
         ("env create --time-zone ../../etc/passwd", "time zone"),
         ("env create --ttl soon", "a time to live is a length such as `8h`"),
         ("env extend ox --ttl 1mo", "a time to live is a length such as `8h`"),
-        ("env watch --batch 7", "`7` does not fit `<ID>`"),
+        ("env watch --batch 7", "`7` does not fit `--batch <ID>`"),
         ("env show a_b", "`_` is none of these"),
         ("env delete brave-tiger a.b", "`.` is none of these"),
         ("token revoke 7", "`7` does not fit `<ID>`"),

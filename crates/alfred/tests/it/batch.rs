@@ -76,7 +76,7 @@ fn an_interruption_loses_nothing_and_says_how_to_go_on() {
     let mut running = place.start("up --local --instant --listen 127.0.0.1:0");
     place.set("ALFRED_URL", running.told("url"));
     let mut creating = place.start_in_background("env create --count 3 --wait");
-    let waits = || creating.stderr().matches("limit").count() >= 3;
+    let waits = || creating.stderr().matches("taking a VM from the pool").count() >= 3;
     assert!(eventually(waits), "{}", creating.stderr());
     creating.signal(Signal::INT);
     assert_eq!(creating.wait(), Some(3), "{}", creating.stderr());

@@ -117,7 +117,7 @@ fn an_end_is_put_off_and_taken_away() {
     let shorter = json(&place.line("env extend brave-tiger --ttl 10m --json"));
     assert_eq!(shorter["expires_at"], ends.as_str(), "an extension never shortens");
     let listed = place.line("env list");
-    assert!(listed.stdout.contains("EXPIRES") && listed.stdout.contains(" in 7h "), "{}", listed.stdout);
+    assert!(listed.stdout.contains("EXPIRES") && listed.stdout.contains(" in 7h"), "{}", listed.stdout);
     assert!(place.line("env show brave-tiger").stdout.contains("expires "));
     let endless = place.line("env extend brave-tiger --ttl never");
     assert!(endless.stderr.contains("`brave-tiger` lives until somebody deletes it"), "{endless:?}");
