@@ -28,6 +28,10 @@ async fn told(world: &World, environment: &Environment) -> Vec<Event> {
     all.into_iter().filter(|event| event.kind != EventKind::Progress || is_end(event)).collect()
 }
 
+fn before(time: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
+    time - jiff::SignedDuration::try_from(by).expect("a test is short")
+}
+
 async fn at(world: &World, time: jiff::Timestamp) {
     let wait = Duration::try_from(time.duration_since(world.clock.now())).expect("the time is to come");
     tokio::time::sleep(wait).await;
@@ -39,12 +43,12 @@ async fn an_environment_is_warned_of_once_and_then_deleted_like_any_other() {
     let (process, _other) = (world.start(), world.start());
     let made = living_for(&process, 2 * HOUR, 3).await;
     let begun = made[0].created_at;
-    at(&world, later(begun, 2 * HOUR - 12 * MINUTE - Duration::from_secs(1))).await;
+    at(&world, before(later(begun, 2 * HOUR), 12 * MINUTE + Duration::from_secs(1))).await;
     assert_eq!(world.with_status(Status::Active).await.len(), 3);
     for environment in &made {
         assert_eq!(told(&world, environment).await, []);
     }
-    at(&world, later(begun, 2 * HOUR - 11 * MINUTE)).await;
+    at(&world, before(later(begun, 2 * HOUR), 11 * MINUTE)).await;
     for environment in &made {
         let told = told(&world, environment).await;
         let row = world.environment(environment.id).await;
@@ -55,7 +59,7 @@ async fn an_environment_is_warned_of_once_and_then_deleted_like_any_other() {
             "{told:?}"
         );
     }
-    at(&world, later(begun, 2 * HOUR - Duration::from_secs(1))).await;
+    at(&world, before(later(begun, 2 * HOUR), Duration::from_secs(1))).await;
     assert_eq!(world.with_status(Status::Active).await.len(), 3);
     at(&world, later(begun, 2 * HOUR + Duration::from_secs(1))).await;
     assert!(world.settle(Duration::from_mins(10)).await);
@@ -77,14 +81,14 @@ async fn an_extension_is_kept_and_warned_of_anew() {
     let process = world.start();
     let made = living_for(&process, 2 * HOUR, 1).await.remove(0);
     let (begun, owner) = (made.created_at, made.owner.clone());
-    at(&world, later(begun, 2 * HOUR - Duration::from_millis(1))).await;
+    at(&world, before(later(begun, 2 * HOUR), Duration::from_millis(1))).await;
     let extended = process.engine.extend(made.id, Some(HOUR), &owner).await.unwrap();
     assert_eq!((extended.warned_at, extended.expires_at), (None, Some(later(world.clock.now(), HOUR))));
     let shorter = process.engine.extend(made.id, Some(MINUTE), &owner).await.unwrap();
     assert_eq!(shorter.expires_at, extended.expires_at, "an extension never shortens");
-    at(&world, later(begun, 3 * HOUR - 7 * MINUTE)).await;
+    at(&world, before(later(begun, 3 * HOUR), 7 * MINUTE)).await;
     assert_eq!(world.environment(made.id).await.shown_status(), Status::Active);
-    at(&world, later(begun, 3 * HOUR - 5 * MINUTE)).await;
+    at(&world, before(later(begun, 3 * HOUR), 5 * MINUTE)).await;
     assert_eq!(told(&world, &made).await.len(), 2, "one warning for each end");
     let endless = process.engine.extend(made.id, None, &owner).await.unwrap();
     assert_eq!((endless.expires_at, endless.warn_at, endless.warned_at), (None, None, None));

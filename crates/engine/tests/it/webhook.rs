@@ -158,7 +158,7 @@ async fn an_event_is_given_up_after_a_day_and_the_next_is_sent() {
     let made = world.create(&process, 1).await.remove(0);
     *receiver.usual.lock().unwrap() = Some(StatusCode::BAD_GATEWAY);
     // It has been tried for most of a day, by replicas that came and went.
-    let nearly_a_day = Duration::from_hours(24) - Duration::from_mins(10);
+    let nearly_a_day = Duration::from_hours(23) + Duration::from_mins(50);
     let told_at = world.clock.now() - SignedDuration::try_from(nearly_a_day).unwrap();
     let old = Event { at: told_at, kind: EventKind::Attention, ..lifecycle::event(&made, told_at, "alfred", "a") };
     world.store.commit(Changes { events: vec![old], ..Changes::default() }).await.unwrap();
