@@ -214,6 +214,7 @@ fn request(count: u32) -> CreateEnvironments {
         actor: "bench".parse().expect("five letters"),
         setup: Setup::default(),
         on_failure: OnFailure::Pool,
+        life: None,
         idempotency: None,
     }
 }

@@ -180,6 +180,12 @@ impl Client {
         self.json(Call { body, ..Call::new(Method::POST, path) }).await
     }
 
+    /// Sets something; setting it twice is setting it once.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = Some(self.body(body)?);
+        self.json(Call { body, ..Call::new(Method::PUT, path) }).await
+    }
+
     /// The same for what takes minutes.
     pub(crate) async fn post_slowly<T: DeserializeOwned>(
         &self,
@@ -325,6 +331,8 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
     let hint = match (status, code.as_str()) {
         (StatusCode::UNAUTHORIZED, _) => Some("give a token with `ALFRED_TOKEN` or `--token-file`".to_owned()),
         (_, "environment_not_found") => Some("`alfred env list --all` shows yours".to_owned()),
+        (_, "over_quota") => Some("`alfred env quota` shows it".to_owned()),
+        (_, "extension_refused" | "bad_ttl") => None,
         (_, "token_not_found") => Some("`alfred token list` shows yours".to_owned()),
         _ => problem.hint,
     };

@@ -139,6 +139,8 @@ impl Engine {
         let Some((environment, vm)) = self.store.assign_vm(assignment).await? else {
             return Ok(false);
         };
+        // Put off beyond the end of its VM it would outlive it.
+        self.bound_by_contract(&vm).await;
         work.environment = environment;
         work.vm = Some(vm);
         self.moved();

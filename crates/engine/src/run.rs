@@ -47,6 +47,7 @@ impl Engine {
             call_home_tokens: CallHomeTokens::default(),
             due: Arc::default(),
             vms_due: Notify::new(),
+            ends_moved: Notify::new(),
             order_gate: Arc::default(),
             in_flight: InFlight::default(),
             leases,
@@ -63,6 +64,7 @@ impl Engine {
         tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).pool_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).room_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).expiry_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }

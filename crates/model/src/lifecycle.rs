@@ -302,6 +302,26 @@ pub fn advance(
     report: Report,
     context: &Context<'_>,
 ) -> Transition {
+    mark(situation.environment, after(situation, intent, report, context), context.now)
+}
+
+/// Where it begins that nothing more happens without a person, or a creation failed for good, the event says so:
+/// whoever waits for such events alone misses none.
+fn mark(before: &Environment, mut transition: Transition, now: Timestamp) -> Transition {
+    let environment = &transition.environment;
+    // A failure is told when it happens, not once more when what was made is taken down.
+    let was_told = environment.status == Status::Error && environment.step == Step::Settled;
+    let stops = environment.attention && !before.attention && !was_told;
+    let fails = environment.status == Status::Error && before.status != Status::Error;
+    if stops || fails {
+        let words = environment.reason.as_deref().unwrap_or("it goes no further until a person acts");
+        let told = transition.event.take().unwrap_or_else(|| event(environment, now, ACTOR, words));
+        transition.event = Some(Event { kind: EventKind::Attention, ..told });
+    }
+    transition
+}
+
+fn after(situation: &Situation<'_>, intent: Option<&Intent>, report: Report, context: &Context<'_>) -> Transition {
     match report {
         Report::Nothing => remove::without_report(situation, context),
         Report::PoolEmpty { hold } => order::pool_empty(situation, hold.as_ref(), context),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::expiry;
 use crate::pool::{OrderRules, PoolRules, Wanted};
 use crate::record::RECORD_TTL_SECONDS;
 
@@ -44,6 +45,11 @@ pub struct Policy {
     pub orders: OrderRules,
     /// How many VMs shall be ready.
     pub pool: PoolRules,
+    /// How long environments live.
+    pub expiry: expiry::Rules,
+    /// How many environments that are not deleted a user may have who has no quota of their own; any number, where
+    /// absent.
+    pub quota: Option<u32>,
 }
 
 impl Policy {
@@ -83,6 +89,8 @@ impl Policy {
                 interval: Duration::from_mins(1),
                 look_interval: Duration::from_mins(15),
             },
+            expiry: expiry::Rules::platform(),
+            quota: None,
         }
     }
 
@@ -122,6 +130,8 @@ impl Policy {
                 interval: Duration::from_secs(1),
                 look_interval: Duration::from_mins(10),
             },
+            expiry: expiry::Rules::local(),
+            quota: None,
         }
     }
 

@@ -9,6 +9,7 @@
 mod audit;
 mod contabo_quirks;
 mod dns;
+mod expiry;
 mod faults;
 mod lifecycle;
 mod many;
@@ -17,6 +18,7 @@ mod promises;
 mod shared_budget;
 mod simulation;
 mod view;
+mod webhook;
 mod world;
 mod writer;
 mod zones;

@@ -49,6 +49,20 @@ fn environment() -> Environment {
     }
 }
 
+/// Whoever waits for what needs a person hears when it begins and when a creation failed, and of nothing else.
+fn check_kind(before: &Environment, transition: &Transition) {
+    let after = &transition.environment;
+    let failed = |environment: &Environment| environment.status == Status::Error;
+    let needs_a_person = |environment: &Environment| environment.attention && !failed(environment);
+    let begins = (needs_a_person(after) && !before.attention) || (failed(after) && !failed(before));
+    let told = transition.event.as_ref().map(|event| event.kind);
+    if begins {
+        assert_eq!(told, Some(EventKind::Attention), "{after:?}");
+    } else if !failed(after) {
+        assert_ne!(told, Some(EventKind::Attention), "{after:?}");
+    }
+}
+
 /// What is really there, as opposed to what the rows say.
 struct World {
     now: Timestamp,
@@ -133,6 +147,7 @@ impl World {
         let context = Context { now: self.now, unit: 0.5, policy: &self.policy };
         let transition = advance(&situation, settled.as_ref(), report, &context);
         self.history.push(format!("{action:?} -> {} {}", transition.environment.status, transition.environment.step));
+        check_kind(&environment, &transition);
         self.take(transition);
         self.check();
         match self.environment.wake_at {

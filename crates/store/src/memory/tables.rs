@@ -48,6 +48,7 @@ impl Tables {
     pub(super) fn list_environments(&self, query: &EnvironmentQuery) -> Vec<Environment> {
         let fits = |row: &&Environment| {
             query.owner.as_ref().is_none_or(|owner| row.owner == *owner)
+                && query.batch.is_none_or(|batch| row.batch == Some(batch))
                 && query.status.is_none_or(|status| row.status == status)
                 && (row.status != Status::Deleted || query.shows_deleted())
                 && query.after.is_none_or(|after| row.id > after)

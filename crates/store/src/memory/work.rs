@@ -31,6 +31,7 @@ impl Tables {
                 return Err(rule::environment_conflict(environment));
             }
         }
+        self.refuse_over_quota(&new)?;
         if let Some(key) = new.idempotency {
             let environments = new.environments.iter().map(|environment| environment.id).collect();
             self.used_keys.insert((key.user, key.key), UsedKey { request_hash: key.request_hash, environments });
@@ -206,7 +207,7 @@ impl Tables {
         Some(intent)
     }
 
-    fn put_environment(&mut self, environment: Environment, lease: Lease) {
+    pub(super) fn put_environment(&mut self, environment: Environment, lease: Lease) {
         if environment.status == Status::Deleted {
             if self.live_slugs.get(&environment.slug) == Some(&environment.id) {
                 self.live_slugs.remove(&environment.slug);

@@ -2,9 +2,11 @@
 
 mod commits;
 mod environments;
+mod expiry;
 mod leases;
 mod ledger;
 mod pool;
+mod quota;
 mod shared;
 mod sightings;
 mod users;
@@ -43,6 +45,21 @@ on_every_store! {
         lists_are_filtered_and_paged
         lists_know_deleted_environments
         nul_characters_do_not_hurt;
+    expiry:
+        an_end_is_read_back
+        an_end_changes_only_from_what_was_read
+        what_is_over_is_wished_absent
+        a_worker_does_not_write_the_end
+        what_is_due_comes_soonest_first
+        of_an_extension_and_a_deletion_one_wins
+        notices_are_the_events_of_note
+        a_batch_is_listed;
+    quota:
+        what_is_over_the_quota_is_refused_as_a_whole
+        what_is_deleted_counts_no_more
+        a_user_may_have_a_quota_of_their_own
+        a_repeated_request_is_not_counted_twice
+        many_at_once_stay_within_the_quota;
     leases:
         due_rows_are_claimed_oldest_first
         a_claim_brings_company

@@ -11,6 +11,7 @@ use crate::client::{Client, ClientError, EventStream};
 use crate::error::{Failure, one_line};
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::stop::Interrupt;
 
 /// What changed on the way is read this often; what an event says is at its end, at once.
 const TICK: Duration = Duration::from_millis(250);
@@ -67,6 +68,7 @@ pub(in crate::commands) async fn follow(
     client: &Client,
     environments: Vec<Environment>,
     goal: Goal,
+    interrupt: &mut Interrupt,
 ) -> Result<Followed, Failure> {
     let mut waiting = Waiting::new(printer, environments, goal);
     let mut events: Option<EventStream> = None;
@@ -76,7 +78,7 @@ pub(in crate::commands) async fn follow(
     while !waiting.is_over() {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => return Ok(waiting.end(true)),
+            () = interrupt.next() => return Ok(waiting.end(true)),
             event = next(&mut events) => {
                 if waiting.heard_all(event, &mut events) {
                     waiting.read(client).await?;

@@ -64,6 +64,19 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("SELECT * FROM events WHERE sequence > 5 AND environment_id = 'a' ORDER BY sequence", "events_environment"),
     ("SELECT * FROM events WHERE sequence > 5 ORDER BY sequence LIMIT 5", "INTEGER PRIMARY KEY"),
     ("SELECT * FROM access_tokens WHERE hash = 'a'", "access_tokens_hash"),
+    (
+        "SELECT * FROM environments WHERE expires_at IS NOT NULL AND wish = 'present' AND status <> 'deleted' AND \
+         (CASE WHEN warned_at IS NULL THEN warn_at ELSE expires_at END) <= 5 \
+         ORDER BY (CASE WHEN warned_at IS NULL THEN warn_at ELSE expires_at END), id LIMIT 9",
+        "environments_expiring",
+    ),
+    ("SELECT COUNT(*) FROM environments WHERE status <> 'deleted' AND owner = 'a'", "environments_live_owner"),
+    (
+        "SELECT * FROM environments WHERE status <> 'deleted' AND batch = 'a' AND id > 'a' ORDER BY id LIMIT 5",
+        "environments_batch",
+    ),
+    ("SELECT * FROM environments WHERE id IS NOT NULL AND batch = 'a' ORDER BY id LIMIT 5", "environments_batch"),
+    ("SELECT * FROM events WHERE kind <> 'progress' AND sequence > 5 ORDER BY sequence LIMIT 5", "events_of_note"),
     ("UPDATE shared_values SET value = 'a' WHERE name = 'a' AND version = 5", "sqlite_autoindex_shared_values_1"),
     (
         "UPDATE environments AS target SET step = new.column2 FROM (VALUES ('a', 'b'), ('c', 'd')) AS new \
