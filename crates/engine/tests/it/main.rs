@@ -14,6 +14,7 @@ mod faults;
 mod lifecycle;
 mod many;
 mod naming;
+mod pool;
 mod promises;
 mod shared_budget;
 mod simulation;
