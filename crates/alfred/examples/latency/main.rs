@@ -66,9 +66,9 @@ async fn bench(count: u32) -> Result<bool, Failure> {
     println!("\ndelays like the platform's: {} each call, DNS shows a change after {}", ms(CALL), ms(PUBLICATION));
     let floor = CALL + PUBLICATION;
     println!("  what must follow one another:");
-    println!("    {:>5}  the record is written: nobody answers for the name before that", ms(CALL));
-    println!("    {:>5}  the record shows at the zone's servers: `active` means that it answers", ms(PUBLICATION));
-    println!("    {:>5}  in all; the user's own request and the VM's connection are local", ms(floor));
+    println!("    {:>7}  the record is written: nobody answers for the name before that", ms(CALL));
+    println!("    {:>7}  the record shows at the zone's servers: `active` means that it answers", ms(PUBLICATION));
+    println!("    {:>7}  in all; the user's own request and the VM's connection are local", ms(floor));
     let times = measure(count, Some((CALL, PUBLICATION))).await?;
     Ok(times.print(Some(floor)) && kept)
 }
