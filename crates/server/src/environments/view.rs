@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cost::CostView;
+
 /// An environment. What its owner gave for the VM (keys, script) is not shown: a script may hold secrets.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Environment, example = json!({
@@ -25,6 +27,14 @@ use utoipa::ToSchema;
     "reason": null,
     "attention": false,
     "attempts": 0,
+    "cost": {
+        "vm_id": 100_200_300,
+        "price": "5.50 EUR",
+        "from": "2026-03-01T09:30:04Z",
+        "to": null,
+        "hours": 73.0,
+        "amount": "0.55 EUR"
+    },
     "created_at": "2026-03-01T09:30:00Z",
     "updated_at": "2026-03-01T09:34:12Z"
 }))]
@@ -62,6 +72,8 @@ pub(crate) struct EnvironmentView {
     attention: bool,
     /// How often the current step was tried and failed.
     attempts: u32,
+    /// What the use of its VM has cost. Only where one environment is read; null in lists and where it had no VM.
+    pub(super) cost: Option<CostView>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -85,6 +97,7 @@ impl From<&Environment> for EnvironmentView {
             reason: environment.reason.clone(),
             attention: environment.attention,
             attempts: environment.attempts,
+            cost: None,
             created_at: environment.created_at,
             updated_at: environment.updated_at,
         }

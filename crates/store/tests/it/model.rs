@@ -127,7 +127,8 @@ async fn apply(store: &dyn Store, operation: &Operation, now: i64) -> String {
         }
         Operation::Assign { number, keep, other_product } => {
             let row = row(store, number).await.unwrap_or_else(|| environment(number.into()));
-            let filter = PoolFilter { product: other_product.then(|| "V45".to_owned()), region: None, expires_at: None };
+            let filter =
+                PoolFilter { product: other_product.then(|| "V45".to_owned()), region: None, expires_at: None };
             words(store.assign_vm(Assignment { lease: lease(keep), filter, ..assignment(&row, now) }).await)
         }
         Operation::Intent { number, environment, vm, outcome, hash } => {
