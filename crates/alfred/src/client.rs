@@ -312,6 +312,9 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
         (StatusCode::UNAUTHORIZED, _) => Some("give a token with `ALFRED_TOKEN` or `--token-file`".to_owned()),
         (_, "environment_not_found") => Some("`alfred env list --all` shows yours".to_owned()),
         (_, "token_not_found") => Some("`alfred token list` shows yours".to_owned()),
+        (_, "intent_not_found" | "abandon_refused") => Some("`alfred vm pool` shows orders that can be".to_owned()),
+        // What these say is complete, in the words of commands.
+        (_, "vm_not_found" | "vm_name_wrong" | "vm_foreign" | "cancel_refused" | "adopt_refused") => None,
         _ => problem.hint,
     };
     if let Some(hint) = hint {

@@ -10,6 +10,7 @@ pub(super) mod local;
 mod owner;
 pub(super) mod providers;
 mod schedule;
+mod spending;
 mod store;
 
 use std::sync::Arc;
@@ -112,6 +113,10 @@ async fn with_providers(
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
     let settings = settings(context, &providers, &*store).await?;
+    if !settings.policy.orders.allowed {
+        let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
+        context.printer.note(format_args!("{words}; `{}=on` allows orders", Key::Buy.variable()));
+    }
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
@@ -153,10 +158,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let installation = store.installation(proposed).await;
     let installation = installation.map_err(|error| Failure::because("cannot read the database", &error))?;
     let text = |key: Key| config.text(key).unwrap_or_default().to_owned();
-    let mut policy = providers.policy.clone();
-    if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
-        policy.orders.owned_max = limit;
-    }
+    let policy = spending::policy(config, &providers.policy)?;
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,

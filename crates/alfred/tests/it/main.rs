@@ -12,4 +12,5 @@ mod output;
 mod place;
 mod token;
 mod up;
+mod vm;
 mod zones;

@@ -46,6 +46,7 @@ pub(crate) struct Orders {
     /// For how many months each is paid at once.
     months: u32,
     /// Each order.
+    #[expect(clippy::struct_field_names, reason = "the name on the wire")]
     orders: Vec<OrderView>,
 }
 
