@@ -45,7 +45,7 @@ fn other_bad_values_are_one_line_too() {
         ("vm order --count 21", "21 is not in 1..=20"),
         ("vm order --abandon 7", "`7` does not fit `--abandon <ID>`"),
         ("vm order --count 2", "buying needs a yes: add `--yes`"),
-        ("vm cancel 0", "0 is not in 1..="),
+        ("vm cancel 0", "0 is not in 1.."),
         ("vm cancel alfredos-ox", "invalid digit"),
         ("vm cancel 7", "its name is needed: add `--name NAME`"),
         ("vm adopt 7", "its name is needed: add `--name NAME`"),

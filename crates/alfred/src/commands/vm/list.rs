@@ -12,6 +12,9 @@ use crate::table;
 /// So far is what a VM waits for indented, below the table.
 const INDENT: usize = 14;
 
+/// So much of a name stands in the table; `--json` and whoever asks for the name show all of it.
+const NAME_MAX: usize = 30;
+
 /// Prints all VMs whose contract has not ended, and below them what those wait for that wait.
 pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
     let all: Vms = context.client()?.get("/v1/vms").await?;
@@ -35,7 +38,7 @@ fn rows(vms: &[Vm]) -> String {
         table.add_row([
             vm.id.to_string(),
             vm.state.clone(),
-            one_line(&vm.display_name),
+            table::shortened(&one_line(&vm.display_name), NAME_MAX),
             table::or_dash(vm.address.as_deref()),
             table::or_dash(vm.paid_until.map(table::day)),
             if vm.ends { "yes" } else { "no" }.to_owned(),

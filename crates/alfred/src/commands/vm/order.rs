@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context, arguments: &OrderArguments) -> Result
         if context.printer.json() {
             context.printer.document(&document)?;
         } else {
-            context.printer.data(table::labelled("", &would(&preview), 0))?;
+            context.printer.data(would(&preview))?;
         }
         return Ok(Exit::Done);
     }
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &Context, arguments: &OrderArguments) -> Result
     if possible == 0 {
         return Err(Failure::new(reasons(&preview.orders)));
     }
-    context.printer.note(table::labelled("", &would(&preview), 0));
+    context.printer.note(would(&preview));
     if !arguments.yes {
         let answer = context.printer.ask(format_args!("buy {}? [y/N]", counted(possible)))?;
         if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
@@ -107,12 +107,14 @@ fn would(preview: &Ordered) -> String {
             Some(_) => format!("{} for {months}, paid at once, and the same with each renewal", cost.join(" and ")),
             None => format!("an unknown price for {months} (set `ALFRED_VM_PRICE` to see it)"),
         };
-        words.push(format!("{} would be ordered: {cost}.", counted(possible.len())));
+        words.push(format!("{} would be ordered: {cost}", counted(possible.len())));
     }
     if !held.is_empty() {
-        words.push(format!("{} would not: {}.", counted(held.len()), details(held.into_iter())));
+        let why = details(held.iter().copied());
+        let why = why.strip_prefix("no VM is bought: ").unwrap_or(&why);
+        words.push(format!("{} would not: {why}", counted(held.len())));
     }
-    words.join(" ")
+    words.iter().map(|words| table::labelled("", words, 0)).collect::<Vec<_>>().join("\n")
 }
 
 /// Why orders bought nothing.

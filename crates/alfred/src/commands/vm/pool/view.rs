@@ -24,8 +24,12 @@ pub(super) fn plan(pool: &Pool) -> String {
 
 /// What is there, what is wanted, and whether anything is bought.
 pub(super) fn summary(pool: &Pool) -> String {
-    let mut lines =
-        vec![labelled("VMs", &counts(pool)), labelled("wanted", &wanted(pool)), labelled("buying", &buying(pool))];
+    let mut lines = vec![
+        labelled("VMs", &counts(pool)),
+        labelled("wanted", &wanted(pool)),
+        labelled("demand", &demand(pool)),
+        labelled("buying", &buying(pool)),
+    ];
     if let Some(pause) = &pool.paused {
         let reason = pause.reason.as_ref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
         let words = format!("by {} since {} UTC{reason}", one_line(&pause.by), table::minute(pause.at));
@@ -137,11 +141,11 @@ fn contracts(pool: &Pool) -> String {
             what(pool, vm).to_owned(),
         ]);
     }
-    let mut text = table::text(&table);
-    if let Some(more) = vms.len().checked_sub(CONTRACTS_MAX).filter(|more| *more > 0) {
-        text.push_str(&format!("\nand {more} more, less urgent: `alfred vm pool --json` has all"));
+    let text = table::text(&table);
+    match vms.len().saturating_sub(CONTRACTS_MAX) {
+        0 => text,
+        more => format!("{text}\nand {more} more, less urgent: `alfred vm pool --json` has all"),
     }
-    text
 }
 
 fn what(pool: &Pool, vm: &PoolVm) -> &'static str {
