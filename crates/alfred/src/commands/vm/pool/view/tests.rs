@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn vm(id: i64, state: &str, decide_by: &str, price: Value) -> Value {
+fn vm(id: i64, state: &str, decide_by: &str, price: Option<&str>) -> Value {
     json!({
         "id": id, "display_name": format!("alfredos-pool.{id}"), "state": state, "assignable_at": null,
         "paid_until": "2026-03-21T10:00:00Z", "ends": false, "decide_by": decide_by, "price": price, "reason": null,
@@ -15,11 +15,11 @@ fn vm(id: i64, state: &str, decide_by: &str, price: Value) -> Value {
 
 fn busy() -> Value {
     let mut vms = vec![
-        vm(203_000_001, "assigned", "2026-03-24T10:00:00Z", json!("5.50 EUR")),
-        vm(203_000_002, "ready", "2026-03-02T10:00:00Z", json!("5.50 EUR")),
-        vm(203_000_003, "ready", "2026-03-20T10:00:00Z", json!(null)),
-        vm(203_000_004, "quarantined", "2026-03-21T10:00:00Z", json!("5.50 EUR")),
-        vm(203_000_005, "retiring", "2026-03-21T10:00:00Z", json!("5.50 EUR")),
+        vm(203_000_001, "assigned", "2026-03-24T10:00:00Z", Some("5.50 EUR")),
+        vm(203_000_002, "ready", "2026-03-02T10:00:00Z", Some("5.50 EUR")),
+        vm(203_000_003, "ready", "2026-03-20T10:00:00Z", None),
+        vm(203_000_004, "quarantined", "2026-03-21T10:00:00Z", Some("5.50 EUR")),
+        vm(203_000_005, "retiring", "2026-03-21T10:00:00Z", Some("5.50 EUR")),
     ];
     vms[2]["assignable_at"] = json!("2026-03-01T10:05:00Z");
     vms[3]["attention"] = json!(true);
@@ -87,8 +87,7 @@ fn what_lapses_by_itself_is_not_asked_for() {
 #[test]
 fn only_the_most_urgent_of_many_stand_in_the_table() {
     let mut document = busy();
-    document["vms"] =
-        (0..60).map(|n| vm(n + 1, "ready", &format!("2026-03-02T10:{:02}:00Z", 59 - n), json!(null))).collect();
+    document["vms"] = (0..60).map(|n| vm(n + 1, "ready", &format!("2026-03-02T10:{:02}:00Z", 59 - n), None)).collect();
     let told = told(document);
     let first = told.lines().skip_while(|line| !line.starts_with("DECIDE BY")).nth(1).unwrap();
     assert!(first.starts_with("2026-03-02 10:00  60 "), "{first}");
