@@ -53,7 +53,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For the real platforms: a VM comes up in 5 to 15 minutes, reads may lag behind writes.
+    /// For the real platforms: a VM comes up in 5 to 15 minutes, reads may lag behind writes. It is paid for a month, so
+    /// that none is bought unless somebody allows it.
     pub const fn platform() -> Self {
         Self {
             backoff_base: Duration::from_secs(1),
@@ -71,7 +72,7 @@ impl Policy {
             repair_grace: Duration::from_mins(15),
             reinstalls_max: 2,
             orders: OrderRules {
-                allowed: true,
+                allowed: false,
                 owned_max: 10,
                 month_max: None,
                 failures: 3,

@@ -26,6 +26,7 @@ mod contract;
 pub mod demand;
 mod hold;
 mod plan;
+mod preview;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub use contract::{
 pub use demand::{Life, Wanted};
 pub use hold::{Hold, OrderRules, Pause, PoolState, Spending, hold};
 pub use plan::{Lapse, PoolCounts, PoolPlan, PoolRules, PoolSituation, plan};
+pub use preview::hold_after;
 
 /// What an instance's status means to whoever waits for the VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
