@@ -11,6 +11,8 @@ mod dns;
 mod faults;
 mod lifecycle;
 mod many;
+mod months;
+mod pool_orders;
 mod promises;
 mod shared_budget;
 mod simulation;
