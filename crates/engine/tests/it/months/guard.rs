@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alfred_local_cloud::LocalCloud;
+use alfred_model::environment::Status;
 use alfred_model::id::VmId;
 use alfred_model::intent::IntentKind;
 use alfred_model::lifecycle::ACTOR;
@@ -39,6 +40,17 @@ struct Log {
     resumed_at: Option<Timestamp>,
     wishes: HashSet<VmId>,
     cancelled: HashSet<VmId>,
+    /// What must not have been sent.
+    wrongs: Vec<String>,
+}
+
+impl Log {
+    /// A panic here would end one of the engine's tasks and nothing else: it is told later.
+    fn must(&mut self, right: bool, words: impl FnOnce() -> String) {
+        if !right {
+            self.wrongs.push(words());
+        }
+    }
 }
 
 pub(super) struct Guard {
@@ -76,6 +88,12 @@ impl Guard {
         self.log().cancelled.len()
     }
 
+    /// Panics if anything was sent that must not be.
+    pub(super) fn judge(&self) {
+        let log = self.log();
+        assert!(log.wrongs.is_empty(), "{:#?}", log.wrongs);
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,17 +102,19 @@ impl Guard {
         let now = self.clock.now();
         let state = self.store.shared_value("pool").await.expect("the store answers");
         let state: PoolState = state.map(|value| serde_json::from_str(&value.text).expect("JSON")).unwrap_or_default();
-        if let Some(pause) = state.paused {
-            assert!(now < later(pause.at, LEEWAY), "an order was sent while the pool was paused since {}", pause.at);
-        }
+        let paused_at = state.paused.map(|pause| pause.at);
         let mut log = self.log();
-        assert!(!log.orders.iter().any(|order| order.request_id == request_id), "promise 5: {request_id} was sent twice");
-        self.breaker_holds(&log, now);
+        log.must(paused_at.is_none_or(|at| now < later(at, LEEWAY)), || {
+            format!("an order was sent at {now} and the pool was paused at {paused_at:?}")
+        });
+        let again = log.orders.iter().any(|order| order.request_id == request_id);
+        log.must(!again, || format!("promise 5: {request_id} was sent twice"));
+        self.breaker_holds(&mut log, now);
         log.orders.push(Sent { request_id: request_id.to_owned(), at: now, answered_at: None, bought: false });
     }
 
     /// Orders that fail one after the other stop the next ones for longer and longer.
-    fn breaker_holds(&self, log: &Log, now: Timestamp) {
+    fn breaker_holds(&self, log: &mut Log, now: Timestamp) {
         let rules = &self.policy.orders;
         let known = |order: &&Sent| order.answered_at.is_some_and(|at| later(at, LEEWAY) <= now);
         if log.orders.iter().any(|order| order.bought && order.answered_at.is_some() && !known(&order)) {
@@ -111,10 +131,11 @@ impl Guard {
         }
         let last = failed.iter().map(|order| order.at).max().expect("some have failed");
         let stop = rules.stop.saturating_mul(1 << (failures - rules.failures).min(20)).min(rules.stop_max);
-        assert!(now >= later(last, stop), "{failures} orders have failed, and one more was sent {last} + {stop:?} too soon");
+        let soon = now < later(last, stop);
         let in_flight = |order: &Sent| order.answered_at.is_none() && now < later(order.at, Duration::from_secs(30));
         let trying = log.orders.iter().any(|order| in_flight(order) && order.at > last);
-        assert!(!trying, "{failures} orders have failed, and two were tried at once");
+        log.must(!soon, || format!("{failures} orders have failed, the last of {last}, and one was sent at {now}"));
+        log.must(!trying, || format!("{failures} orders have failed, and two were tried at once at {now}"));
     }
 
     fn after_order(&self, request_id: &str, display_name: &str) {
@@ -128,21 +149,36 @@ impl Guard {
 
     /// Only what nobody has is cancelled, and only for a reason.
     async fn before_cancel(&self, id: VmId) {
-        let vm = self.store.vm(id).await.expect("the store answers").expect("only what a row knows is cancelled");
-        assert_eq!((vm.state, vm.environment_id), (VmState::Retiring, None), "VM {id} is cancelled and somebody has it");
+        let vm = self.store.vm(id).await.expect("the store answers");
         let open = IntentQuery { kind: Some(IntentKind::CancelVm), only_open: true, ..IntentQuery::default() };
         let intents = self.store.intents(open).await.expect("the store answers");
-        let wish = intents.iter().find(|intent| intent.vm_id == Some(id)).expect("promise 12: nobody wished that");
+        let actor = intents.iter().find(|intent| intent.vm_id == Some(id)).map(|intent| intent.actor.as_str());
         let mut log = self.log();
-        let right = if wish.actor == ACTOR { self.policy.pool.lapse } else { log.wishes.contains(&id) };
-        assert!(right, "VM {id} was cancelled by {} and nobody wished that", wish.actor);
+        let free = vm.as_ref().is_some_and(|vm| vm.state == VmState::Retiring && vm.environment_id.is_none());
+        log.must(free, || format!("it was cancelled and somebody has it: {vm:#?}"));
+        let right = match actor {
+            Some(ACTOR) => self.policy.pool.lapse,
+            Some(_) => log.wishes.contains(&id),
+            None => false,
+        };
+        log.must(right, || format!("VM {id} was cancelled by {actor:?} and nobody wished that"));
         log.cancelled.insert(id);
     }
 
-    /// Only what nobody has is wiped.
+    /// Only what nobody has is wiped, or what its environment is only just being made on.
     async fn before_wipe(&self, id: VmId) {
-        let vm = self.store.vm(id).await.expect("the store answers").expect("only what a row knows is wiped");
-        assert_eq!((vm.state, vm.environment_id), (VmState::Preparing, None), "VM {id} is wiped and somebody has it");
+        let vm = self.store.vm(id).await.expect("the store answers");
+        let user = vm.as_ref().and_then(|vm| vm.environment_id);
+        let user = match user {
+            Some(user) => self.store.environment(user).await.expect("the store answers"),
+            None => None,
+        };
+        let state = vm.as_ref().map(|vm| vm.state);
+        let right = match &user {
+            None => state == Some(VmState::Preparing),
+            Some(user) => state == Some(VmState::Assigned) && user.status == Status::Provisioning,
+        };
+        self.log().must(right, || format!("VM {id} was wiped: {vm:#?}\n{user:#?}"));
     }
 }
 

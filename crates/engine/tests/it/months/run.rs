@@ -31,6 +31,9 @@ const DAY: u64 = 144;
 /// So long may it take until everything rests once nothing goes wrong any more.
 const REST_DAYS: u64 = 3;
 
+/// After so many days a VM that needs a person is given up.
+const GIVEN_UP: u32 = 4;
+
 /// Who is there, and in which tick they leave.
 struct Guest {
     id: EnvironmentId,
@@ -71,8 +74,8 @@ pub(super) struct Run {
 
 fn policy(dice: &mut StdRng) -> Policy {
     let mut policy = Policy::platform();
-    policy.vm_interval = Duration::from_mins(1);
-    policy.reach_interval = Duration::from_secs(30);
+    policy.vm_interval = Duration::from_mins(2);
+    policy.reach_interval = Duration::from_mins(1);
     policy.dns_interval = Duration::from_secs(10);
     policy.backoff_base = Duration::from_secs(5);
     policy.backoff_cap = Duration::from_mins(15);
@@ -98,7 +101,8 @@ impl Run {
         let options = Options { contabo, journal_capacity: 100, ..Options::default() };
         let mut world = World::with(seed, options);
         world.policy = policy(&mut dice);
-        world.lease = Duration::from_mins(30);
+        // How often idle loops look follows from it, and that is most of what a simulated month costs.
+        world.lease = Duration::from_hours(2);
         let guard = Guard::new(
             world.cloud.clone(),
             std::sync::Arc::clone(&world.store),
@@ -136,6 +140,7 @@ impl Run {
                 self.chores().await;
             }
             if tick % 3 == 0 {
+                self.guard.judge();
                 self.observer.look(self.processes.first()).await;
             }
             tokio::time::sleep(TICK).await;
@@ -203,7 +208,7 @@ impl Run {
     async fn fate(&mut self, tick: u64) {
         let now = self.world.clock.now();
         self.weather.pass(&mut self.dice, &self.world.cloud, now);
-        if !self.processes.is_empty() && self.dice.random_range(0..120) == 0 {
+        if !self.processes.is_empty() && self.dice.random_range(0..400) == 0 {
             let which = self.dice.random_range(0..self.processes.len());
             drop(self.processes.remove(which));
             self.crashes += 1;
@@ -250,21 +255,19 @@ impl Run {
             }
         }
         for vm in vms.iter().filter(|vm| vm.attention || vm.state == VmState::Quarantined) {
-            if self.world.cloud.contabo().remove_unpaid(vm.id.0) {
-                continue;
-            }
+            let gone = self.world.cloud.contabo().remove_unpaid(vm.id.0) || !panel.iter().any(|one| one.instance == vm.id.0);
             let tried = self.tried.entry(vm.id).or_default();
             *tried += 1;
-            Self::mend(process, &self.guard, vm, *tried).await;
+            Self::mend(process, &self.guard, vm, if gone { GIVEN_UP } else { *tried }).await;
         }
     }
 
     /// It is tried once more, and then given up.
     async fn mend(process: &Process, guard: &Guard, vm: &Vm, tried: u32) {
         // Each may be refused: somebody was faster, or it is under way already.
-        if vm.state == VmState::Quarantined && tried < 2 {
+        if vm.state == VmState::Quarantined && tried == 1 {
             let _ = process.engine.adopt(vm.id, &vm.display_name, false, "root").await;
-        } else if tried > 3 || vm.state == VmState::Quarantined {
+        } else if tried >= GIVEN_UP || vm.state == VmState::Quarantined {
             guard.wished(vm.id);
             let _ = process.engine.cancel_contract(vm.id, &vm.display_name, "root").await;
         }
@@ -315,6 +318,7 @@ impl Run {
                 self.chores().await;
             }
             if tick % 3 == 0 {
+                self.guard.judge();
                 self.observer.look(self.processes.first()).await;
             }
             tokio::time::sleep(TICK).await;
@@ -329,8 +333,8 @@ impl Run {
         assert!(environments.is_empty(), "{} environments are left: {:#?}", environments.len(), environments[0]);
         let query = IntentQuery { only_open: true, ..IntentQuery::default() };
         let mut open = self.world.store.intents(query).await.expect("the store answers");
-        // A cancellation is under way for as long as the provider does not show its date.
-        open.retain(|intent| intent.kind == IntentKind::OrderVm || later(intent.created_at, TICK * 144) < self.world.clock.now());
+        // What was begun today may still be under way.
+        open.retain(|intent| later(intent.created_at, Duration::from_hours(24)) < self.world.clock.now());
         let vms = self.world.store.vms(false).await.expect("the store answers");
         assert!(open.is_empty(), "never settled: {open:#?}\n{vms:#?}");
         let mut states: BTreeMap<VmState, usize> = BTreeMap::new();
