@@ -18,7 +18,10 @@ pub(crate) use dns::{
     DnsApplyArguments, DnsArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments,
     DnsSetArguments, DnsVerifyArguments, FileArguments,
 };
-pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
+pub(crate) use env::{
+    CreateArguments, DeleteArguments, EnvCommand, ExtendArguments, ListArguments, QuotaArguments, RetryArguments,
+    WatchArguments,
+};
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 
 /// Named environments: a VM, a DNS name that answers, and nothing lost.

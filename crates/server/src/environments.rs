@@ -1,6 +1,7 @@
 //! `/v1/environments`: ask for environments, look at them, retry and delete them.
 
 mod create;
+mod extend;
 mod list;
 mod view;
 
@@ -18,6 +19,7 @@ use crate::openapi::Refused;
 use crate::problem::Problem;
 
 pub(crate) use create::*;
+pub(crate) use extend::*;
 pub(crate) use list::*;
 pub(crate) use view::EnvironmentView;
 

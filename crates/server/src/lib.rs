@@ -23,6 +23,7 @@ mod openapi;
 mod page;
 mod probes;
 mod problem;
+mod quota;
 mod schema;
 mod serve;
 mod server;

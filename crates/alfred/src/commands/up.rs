@@ -11,6 +11,7 @@ mod owner;
 pub(super) mod providers;
 mod schedule;
 mod store;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +31,11 @@ use tokio::sync::watch;
 use super::Context;
 use crate::cli::UpArguments;
 use crate::cloudflare_token::watch::Watch;
-use crate::config::Key;
+use crate::config::{Config, Key};
 use crate::error::{Exit, Failure};
 use crate::stop::Stop;
 use crate::system::{SystemClock, SystemRandom};
+use crate::ttl::Ttl;
 use crate::{files, logging};
 
 use providers::Providers;
@@ -111,6 +113,7 @@ async fn with_providers(
 ) -> Result<Exit, Failure> {
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
+    let webhook = webhook::from_config(context)?;
     let settings = settings(context, &providers, &*store).await?;
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
@@ -119,6 +122,7 @@ async fn with_providers(
         Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
+    let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
     if let Some(watch) = watch {
         // It holds nothing that must be brought to an end.
@@ -127,7 +131,14 @@ async fn with_providers(
     stop.gently.cancelled().await;
     context.printer.note("stopping: what is being done is brought to a resting point; a second signal ends at once");
     ready.send_replace(false);
-    let drained = async { tokio::join!(served, reconciled) };
+    let drained = async {
+        let ended = tokio::join!(served, reconciled);
+        if let Some(told) = told {
+            // It leaves what it was sending to the next process; there is nothing to be done about how it ends.
+            let _ = told.await;
+        }
+        ended
+    };
     tokio::select! {
         biased;
         () = stop.at_once.cancelled() => {
@@ -157,6 +168,9 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
         policy.orders.owned_max = limit;
     }
+    policy.quota = config.parse(Key::Quota, "a number of environments")?;
+    policy.expiry.usual = life(config, Key::TtlDefault, &policy)?;
+    policy.expiry.most = life(config, Key::TtlMax, &policy)?;
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
@@ -172,6 +186,18 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
         lease,
         audit: schedule::schedule(config)?,
     })
+}
+
+/// A time to live of the configuration.
+fn life(config: &Config, key: Key, policy: &Policy) -> Result<Option<Duration>, Failure> {
+    let expected = "a time such as `8h`, `7d` or `30d`, or `never`";
+    let life = config.parse(key, expected)?.and_then(|Ttl(life)| life);
+    let bounds = policy.expiry.shortest..=alfred_model::expiry::LONGEST;
+    if life.is_none_or(|life| bounds.contains(&life)) {
+        return Ok(life);
+    }
+    let spoken = alfred_model::expiry::spoken;
+    Err(config.wrong(key, &format!("from {} to {}", spoken(*bounds.start()), spoken(*bounds.end()))))
 }
 
 async fn listen(context: &Context) -> Result<TcpListener, Failure> {

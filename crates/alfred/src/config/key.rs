@@ -74,6 +74,16 @@ keys! {
     Image, "image", "ALFRED_IMAGE", Plain, Some("afecbb85-e2fc-46f0-9684-b46b1faf00bb");
     /// Never own more VMs than this.
     VmLimit, "vm_limit", "ALFRED_VM_LIMIT", Plain, None;
+    /// How many environments a user may have who has no quota of their own; any number, where nothing is said.
+    Quota, "quota", "ALFRED_QUOTA", Plain, None;
+    /// How long an environment lives whose owner says nothing, such as `7d`; for ever, where nothing is said.
+    TtlDefault, "ttl_default", "ALFRED_TTL_DEFAULT", Plain, None;
+    /// The longest time to live that members may ask for at once, such as `30d`.
+    TtlMax, "ttl_max", "ALFRED_TTL_MAX", Plain, None;
+    /// Where warnings and calls for attention are sent by HTTP POST.
+    WebhookUrl, "webhook_url", "ALFRED_WEBHOOK_URL", Url, None;
+    /// What they are signed with: `whsec_` and 24 to 64 bytes in base64.
+    WebhookSecret, "webhook_secret", "ALFRED_WEBHOOK_SECRET", Secret, None;
     /// Where VMs call home once they are installed, such as `https://alfred.example.com`.
     CallHomeUrl, "call_home_url", "ALFRED_CALL_HOME_URL", Plain, None;
     /// How long after one audit the next one is made, such as `1h` or `30m`; `off` for none.

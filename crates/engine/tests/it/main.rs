@@ -7,16 +7,21 @@
 )]
 
 mod audit;
+mod contabo_quirks;
 mod dns;
+mod expiry;
 mod faults;
 mod lifecycle;
 mod many;
 mod months;
+mod naming;
+mod pool;
 mod pool_orders;
 mod promises;
 mod shared_budget;
 mod simulation;
 mod view;
+mod webhook;
 mod world;
 mod writer;
 mod zones;

@@ -19,7 +19,7 @@ use bill::Bill;
 use run::{Months, Run};
 
 /// Few enough for a debug build to take seconds.
-const SEEDS: u64 = 3;
+const SEEDS: u64 = 2;
 
 /// Long enough for contracts to renew, to be let lapse, and to end.
 const DAYS: u64 = 110;

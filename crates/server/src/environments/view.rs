@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use alfred_model::environment::{Environment, Status, Step};
-use alfred_model::id::{EnvironmentId, RecordId, VmId};
+use alfred_model::id::{BatchId, EnvironmentId, RecordId, VmId};
 use alfred_model::name::{DomainName, Slug};
 use alfred_model::user::UserName;
 use jiff::Timestamp;
@@ -25,6 +25,10 @@ use utoipa::ToSchema;
     "reason": null,
     "attention": false,
     "attempts": 0,
+    "expires_at": "2026-03-08T09:30:00Z",
+    "expiry_warned_at": null,
+    "expires_at_most": null,
+    "batch": "01926f3c-7a1b-7c3d-9e4f-5a6b7c8d9e00",
     "created_at": "2026-03-01T09:30:00Z",
     "updated_at": "2026-03-01T09:34:12Z"
 }))]
@@ -62,6 +66,18 @@ pub(crate) struct EnvironmentView {
     attention: bool,
     /// How often the current step was tried and failed.
     attempts: u32,
+    /// When it is deleted by itself; null for never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When its owner was warned of `expires_at`; null until then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expiry_warned_at: Option<Timestamp>,
+    /// How far it can be extended; null for any time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at_most: Option<Timestamp>,
+    /// The request that it was asked for in, by which `GET /v1/environments` finds all of them.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    batch: Option<BatchId>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -85,6 +101,10 @@ impl From<&Environment> for EnvironmentView {
             reason: environment.reason.clone(),
             attention: environment.attention,
             attempts: environment.attempts,
+            expires_at: environment.expires_at,
+            expiry_warned_at: environment.warned_at,
+            expires_at_most: environment.expiry_bound.as_ref().map(|bound| bound.at),
+            batch: environment.batch,
             created_at: environment.created_at,
             updated_at: environment.updated_at,
         }

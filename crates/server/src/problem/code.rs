@@ -65,6 +65,9 @@ codes! {
     /// The caller has no such token.
     TokenNotFound = NOT_FOUND, "token_not_found", "there is no such token",
         "`GET /v1/tokens` lists yours";
+    /// The path names no user.
+    UserNotFound = NOT_FOUND, "user_not_found", "there is no such user",
+        "`GET /v1/users` lists them";
     /// The path knows other methods.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",
         "the `allow` header lists the methods that it takes";
@@ -74,12 +77,18 @@ codes! {
     /// Another environment has the slug.
     SlugTaken = CONFLICT, "slug_taken", "the slug is taken",
         "choose another slug, or leave it out to get a generated one";
+    /// The owner would have more environments than they may.
+    OverQuota = CONFLICT, "over_quota", "the quota does not allow that many environments",
+        "delete environments, or ask an administrator for a larger quota; `GET /v1/quota` shows yours";
     /// No zone has room for the names.
     NoRoom = CONFLICT, "no_room", "no zone has room for that many names",
         "delete environments, give `alfred up` another zone, or move a zone to a larger plan";
     /// The idempotency key was used for another request.
     KeyReused = CONFLICT, "key_reused", "the idempotency key belongs to another request",
         "use a new key for a new request, and the same body with the same key";
+    /// This environment cannot be extended.
+    ExtensionRefused = CONFLICT, "extension_refused", "the environment cannot be extended",
+        "look at its status and end with `GET /v1/environments/SLUG`";
     /// This environment cannot be retried now.
     RetryRefused = CONFLICT, "retry_refused", "the environment cannot be retried now",
         "look at its status and reason with `GET /v1/environments/SLUG`";
@@ -104,6 +113,9 @@ codes! {
     /// None or too many environments, or a slug for many.
     BadCount = UNPROCESSABLE_ENTITY, "bad_count", "the count cannot be used",
         "ask for 1 to 1000 at once, and choose a slug only for one";
+    /// A time to live is too short or too long.
+    BadTtl = UNPROCESSABLE_ENTITY, "bad_ttl", "the time to live cannot be used",
+        "ask for a time within the bounds that the detail names";
     /// A user name is none.
     BadUserName = UNPROCESSABLE_ENTITY, "bad_user_name", "the user name cannot be used",
         "use 1 to 64 of a-z, 0-9, `.`, `_`, `@` and `-`, beginning with a letter or digit";

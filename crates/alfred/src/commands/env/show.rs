@@ -67,6 +67,16 @@ fn fields(environment: &Environment) -> String {
     }
     row("owner", environment.owner.clone());
     row("vm", table::or_dash(environment.vm_id));
+    if let Some(at) = environment.expires_at {
+        let warned = if environment.expiry_warned_at.is_some() { ", its owner was warned" } else { "" };
+        row("expires", format!("{}{warned}", table::time(at)));
+    }
+    if let Some(at) = environment.expires_at_most {
+        row("at most", format!("{}: it cannot be extended beyond that", table::time(at)));
+    }
+    if let Some(batch) = &environment.batch {
+        row("batch", batch.clone());
+    }
     row("created", table::time(environment.created_at));
     row("changed", table::time(environment.updated_at));
     table::text(&table)

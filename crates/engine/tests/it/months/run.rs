@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use alfred_local_cloud::Options;
 use alfred_local_cloud::contabo::Delay;
-use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wish};
+use alfred_engine::CreateEnvironments;
+use alfred_model::environment::{Status, Step};
 use alfred_model::id::{EnvironmentId, VmId};
 use alfred_model::intent::{IntentKind, Outcome};
 use alfred_model::policy::{Policy, later};
 use alfred_model::pool::Wanted;
 use alfred_model::vm::{Vm, VmState};
-use alfred_store::{EnvironmentQuery, IntentQuery, NewEnvironments};
+use alfred_store::{EnvironmentQuery, IntentQuery};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -23,7 +24,7 @@ use super::observer::{Observer, ours};
 use super::weather::{self, Weather, chance};
 use crate::promises;
 use crate::view;
-use crate::world::{Process, World};
+use crate::world::{Process, World, request};
 
 /// In so many ticks a day has passed.
 const DAY: u64 = 144;
@@ -38,6 +39,7 @@ const GIVEN_UP: u32 = 4;
 struct Guest {
     id: EnvironmentId,
     leaves: u64,
+    told: bool,
     left_at: Option<Timestamp>,
 }
 
@@ -103,6 +105,7 @@ impl Run {
         world.policy = policy(&mut dice);
         // How often idle loops look follows from it, and that is most of what a simulated month costs.
         world.lease = Duration::from_hours(2);
+        world.policy.quota = None;
         let guard = Guard::new(
             world.cloud.clone(),
             std::sync::Arc::clone(&world.store),
@@ -150,58 +153,24 @@ impl Run {
         months
     }
 
+    /// Whoever knows how long they stay says so, and is deleted by itself; the others go when they go.
     async fn people(&mut self, tick: u64) {
         let now = self.world.clock.now();
-        while let Some(stay) = self.stays.as_slice().first().copied().filter(|stay| stay.tick == tick) {
-            self.stays.next();
-            let leaves = tick + stay.ticks;
-            let row = self.environment(stay, now);
-            self.guests.push(Guest { id: row.id, leaves, left_at: None });
-            let new = NewEnvironments { environments: vec![row], events: Vec::new(), idempotency: None };
-            self.world.store.create_environments(new).await.expect("every guest has a name of its own");
-        }
         for guest in self.guests.iter_mut().filter(|guest| guest.leaves == tick) {
             guest.left_at = Some(now);
-            self.world.store.wish_absent(guest.id, "alice", now).await.expect("the store answers");
+            if !guest.told {
+                self.world.store.wish_absent(guest.id, "alice", now).await.expect("the store answers");
+            }
         }
-        for process in &self.processes {
-            process.engine.poke();
-        }
-    }
-
-    /// The row as the engine writes it for a request, with an end.
-    fn environment(&self, stay: Stay, now: Timestamp) -> Environment {
-        let slug = format!("guest-{}", self.guests.len());
-        // Its owner deletes it a little before it would be deleted by itself.
-        let expires_at = TICK * u32::try_from(stay.ticks + 3).expect("a stay has few ticks");
-        Environment {
-            id: EnvironmentId::generate(now, &*self.world.random),
-            domain: format!("{slug}.alfredos.site").parse().expect("a name"),
-            slug: slug.parse().expect("a slug"),
-            status: Status::Provisioning,
-            step: Step::AssignVm,
-            wish: Wish::Present,
-            owner: "alice".parse().expect("a name"),
-            vm_id: None,
-            address: None,
-            record_id: None,
-            setup: Setup::default(),
-            on_failure: OnFailure::Pool,
-            attempts: 0,
-            step_since: now,
-            assigned_at: None,
-            released_at: None,
-            wake_at: Some(now),
-            reason: None,
-            attention: false,
-            expires_at: stay.told.then(|| later(now, expires_at)),
-            warn_at: None,
-            warned_at: None,
-            expiry_bound: None,
-            batch: None,
-            created_at: now,
-            updated_at: now,
-            version: 0,
+        let Some(process) = self.processes.first() else { return };
+        process.engine.poke();
+        // Those who found no server to ask come again.
+        while let Some(stay) = self.stays.as_slice().first().copied().filter(|stay| stay.tick <= tick) {
+            self.stays.next();
+            let life = stay.told.then(|| TICK * u32::try_from(stay.ticks).expect("a stay has few ticks"));
+            let asked = CreateEnvironments { life, ..request(1) };
+            let made = process.engine.create(asked).await.expect("a request that is good is never refused");
+            self.guests.push(Guest { id: made[0].id, leaves: tick + stay.ticks, told: stay.told, left_at: None });
         }
     }
 
