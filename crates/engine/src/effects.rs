@@ -8,6 +8,7 @@ use alfred_model::failure::Failure;
 use alfred_model::id::{RecordId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::{Report, ServerSays};
+use alfred_model::pool::VmReport;
 use alfred_model::record::{DesiredRecord, OwnershipMark, RECORD_TTL_SECONDS, Target};
 use alfred_model::user_data::UserData;
 use alfred_model::vm::{InstanceStatus, SeenInstance};
@@ -108,13 +109,21 @@ impl Engine {
         self.contabo.start(request_id(intent)?, id).await.map_err(|error| error.failure())
     }
 
-    /// Cancels a VM that has no end date yet; one that has is done already.
-    pub(crate) async fn cancel_vm(&self, id: VmId, intent: Option<&Intent>) -> Result<(), Failure> {
-        let seen = self.observe(id).await?;
-        if seen.is_some_and(|instance| instance.cancel_date.is_some()) {
-            return Ok(());
+    /// Cancels a VM that has no end date yet; one that has is done already, and one that is not there cannot be.
+    pub(crate) async fn cancel_vm(&self, id: VmId, intent: Option<&Intent>) -> VmReport {
+        let request_id = match request_id(intent) {
+            Ok(request_id) => request_id,
+            Err(failure) => return VmReport::Wrote(Err(failure)),
+        };
+        match self.observe(id).await {
+            Err(failure) => VmReport::Wrote(Err(failure)),
+            Ok(None) => VmReport::Seen(None),
+            Ok(Some(instance)) if instance.cancel_date.is_some() => VmReport::Wrote(Ok(())),
+            Ok(Some(_)) => {
+                let cancelled = self.contabo.cancel(request_id, id).await;
+                VmReport::Wrote(cancelled.map(|_| ()).map_err(|error| error.failure()))
+            }
         }
-        self.contabo.cancel(request_id(intent)?, id).await.map(|_| ()).map_err(|error| error.failure())
     }
 
     pub(crate) async fn observe(&self, id: VmId) -> Result<Option<SeenInstance>, Failure> {

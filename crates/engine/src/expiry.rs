@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::run::STORE_PAUSE;
 use crate::{Engine, RequestError, measure};
 
-/// Other replicas take requests too, so that the next end may be nearer than it was: so often is it looked up again.
-const LOOK: Duration = Duration::from_secs(15);
+/// Other replicas take requests too, so that the next end may be nearer than it was: so often is it looked up again:
+/// each so many times that the loops of rows look for nothing.
+const LOOK_IN_IDLES: u32 = 15;
 
 /// So many are seen to at once.
 const BATCH: usize = 256;
@@ -64,8 +65,9 @@ impl Engine {
         }
         let next = self.store.expiring(Timestamp::MAX, 1).await?.pop().and_then(|row| row.expiry().next_at());
         let now = self.clock.now();
-        let wait = next.map_or(LOOK, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
-        Ok(wait.clamp(Duration::from_millis(10), LOOK))
+        let look = self.idle() * LOOK_IN_IDLES;
+        let wait = next.map_or(look, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+        Ok(wait.clamp(Duration::from_millis(10), look))
     }
 
     /// Does what is due for one; whether it did.

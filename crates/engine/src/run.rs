@@ -17,9 +17,17 @@ use crate::reader::InstanceReader;
 use crate::zones::Zones;
 use crate::{Engine, Parts, Settings};
 
-/// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
-/// What falls due within it may wait for its end, and is then looked at together: that shares calls.
-const IDLE: Duration = Duration::from_secs(1);
+/// The store is looked at again after this share of a lease even where nothing is known to be due, because another replica
+/// may have died; its rows come free when its lease is over, so that looking more often finds little sooner. What falls
+/// due within it may wait for its end, and is then looked at together: that shares calls.
+const IDLE_SHARE: u32 = 30;
+
+/// Nor more often than this.
+const IDLE_MIN: Duration = Duration::from_secs(1);
+
+/// What is due and is not there for a loop is another's, who may sleep for a while: asking for it goes on ever more seldom
+/// from here on.
+const OVERDUE_PAUSE: Duration = Duration::from_millis(2);
 
 /// After the store failed, the loops pause so long.
 pub(crate) const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -71,6 +79,7 @@ impl Engine {
 
     async fn environment_loop(self: Arc<Self>, stop: CancellationToken) {
         let mut running = JoinSet::new();
+        let mut overdue = 0;
         while !stop.is_cancelled() {
             let room = self.settings.concurrency.saturating_sub(running.len()).min(CLAIM_MAX);
             let mut full = room == 0;
@@ -85,13 +94,14 @@ impl Engine {
                     Err(error) => self.store_failed("claiming environments", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.due, &stop).await;
+            self.rest(full, &mut overdue, &mut running, &self.due, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
 
     async fn vm_loop(self: Arc<Self>, stop: CancellationToken) {
         let mut running = JoinSet::new();
+        let mut overdue = 0;
         while !stop.is_cancelled() {
             let room = self.settings.concurrency.saturating_sub(running.len()).min(CLAIM_MAX);
             let mut full = room == 0;
@@ -106,20 +116,27 @@ impl Engine {
                     Err(error) => self.store_failed("claiming VMs", &error, &stop).await,
                 }
             }
-            self.rest(full, &mut running, &self.vms_due, &stop).await;
+            self.rest(full, &mut overdue, &mut running, &self.vms_due, &stop).await;
         }
         while running.join_next().await.is_some() {}
     }
 
     /// Waits until there may be something to claim. `full` says that there may be more right now.
-    async fn rest(&self, full: bool, running: &mut JoinSet<()>, due: &Notify, stop: &CancellationToken) {
+    async fn rest(
+        &self,
+        full: bool,
+        overdue: &mut u32,
+        running: &mut JoinSet<()>,
+        due: &Notify,
+        stop: &CancellationToken,
+    ) {
         let busy = running.len() >= self.settings.concurrency;
         if full && !busy {
             tokio::task::yield_now().await;
             while running.try_join_next().is_some() {}
             return;
         }
-        let wait = self.until_next_wake().await;
+        let wait = self.until_next_wake(overdue).await;
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -130,11 +147,22 @@ impl Engine {
         while running.try_join_next().is_some() {}
     }
 
-    async fn until_next_wake(&self) -> Duration {
+    /// How long there is nothing to do. `overdue` counts how often something was due that was not there for the loop.
+    async fn until_next_wake(&self, overdue: &mut u32) -> Duration {
         let next = self.store.next_wake().await.ok().flatten();
         let now = self.clock.now();
-        next.map_or(IDLE, |next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO))
-            .clamp(Duration::from_millis(2), IDLE)
+        if next.is_some_and(|next| next <= now) {
+            let pause = OVERDUE_PAUSE.saturating_mul(1 << (*overdue).min(20));
+            *overdue = overdue.saturating_add(1);
+            return pause.min(self.idle());
+        }
+        *overdue = 0;
+        next.map_or(self.idle(), |next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO))
+            .clamp(OVERDUE_PAUSE, self.idle())
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        (self.settings.lease / IDLE_SHARE).max(IDLE_MIN)
     }
 
     async fn renew_loop(self: Arc<Self>, stop: CancellationToken) {
@@ -173,7 +201,7 @@ impl Engine {
             return;
         };
         let wait = Duration::try_from(wake_at.duration_since(self.clock.now())).unwrap_or_default();
-        if wait < IDLE {
+        if wait < self.idle() {
             let due = Arc::clone(&self.due);
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;

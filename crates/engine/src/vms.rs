@@ -6,7 +6,7 @@ use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::Context;
 use alfred_model::pool::{self, VmAction, VmReport};
-use alfred_model::vm::{Vm, pool_display_name};
+use alfred_model::vm::{Vm, VmState, pool_display_name};
 use alfred_store::{Changes, IntentQuery, Lease, StoreError};
 use jiff::Timestamp;
 
@@ -87,6 +87,9 @@ impl Engine {
                 }
                 unwritten.intents.push(settled);
             }
+            if vm.state == VmState::Ended {
+                unwritten.intents.extend(pool::given_up_with(&open_intents, now));
+            }
             if let Some(waiting) = transition.wake {
                 unwritten.wake.push(waiting);
                 unwritten.wake_at_time = Some(now);
@@ -109,7 +112,7 @@ impl Engine {
                 let data = self.pool_user_data(&pool_display_name(vm.id), intent);
                 VmReport::Wrote(self.install_vm(vm.id, data, intent).await)
             }
-            VmAction::Cancel => VmReport::Wrote(self.cancel_vm(vm.id, intent).await),
+            VmAction::Cancel => self.cancel_vm(vm.id, intent).await,
             VmAction::Start => VmReport::Wrote(self.start_vm(vm.id, intent).await),
             VmAction::Observe => self.observe(vm.id).await.map_or_else(VmReport::ReadFailed, VmReport::Seen),
             VmAction::Reach(address) => VmReport::Reached(self.accepts(*address).await),

@@ -8,6 +8,7 @@
 //! random numbers. Statuses follow from timestamps, so that nothing has to run for time to pass. `http` is the skin around
 //! it. The VMs' sockets are opened by [`crate::machines`], which knows nothing about this API.
 
+mod account;
 mod actions;
 mod audit;
 mod block;
@@ -44,6 +45,7 @@ use tokio::sync::watch;
 
 use crate::machines::{Census, Machine, Machines, MachinesError};
 
+pub use account::Contract;
 pub use catalogue::{Product, Region};
 pub use options::{Delay, NameMatch, Options, OrderOutcome, Rate, SoldOut, Stock, Stuck, ZeroRows};
 pub use route::route_name;
@@ -125,6 +127,23 @@ impl Contabo {
     /// Makes all tokens invalid, as the platform may at any time.
     pub fn revoke_tokens(&self) {
         self.lock().state.tokens.revoke();
+    }
+
+    /// Every contract of the account, also those that have ended: what was paid, past the API and its delays.
+    pub fn contracts(&self) -> Vec<Contract> {
+        let now = self.shared.clock.now();
+        self.lock().state.contracts(now)
+    }
+
+    /// Removes an order that was never paid, as the account's holder does under `Unpaid Orders` in the panel; whether there
+    /// was one of that number.
+    pub fn remove_unpaid(&self, instance: i64) -> bool {
+        let now = self.shared.clock.now();
+        let removed = self.lock().state.remove_unpaid(instance, now);
+        if removed {
+            self.bump();
+        }
+        removed
     }
 
     /// What a TCP connection to this address and port would find now: whether a booted VM accepts it.

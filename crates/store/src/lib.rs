@@ -28,7 +28,7 @@ pub use changes::{
     NewEnvironments, PoolFilter,
 };
 pub use error::StoreError;
-pub use memory::MemoryStore;
+pub use memory::{CommitGate, MemoryStore};
 pub use shared::SharedValue;
 pub use sql::{CommitHook, CommitMoment, SqlOptions, SqlStore, mask_address};
 

@@ -9,7 +9,8 @@ mod sightings;
 mod tables;
 mod work;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alfred_model::audit::{FindingKey, Sighting};
 use alfred_model::environment::Environment;
@@ -24,21 +25,41 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, ExpiryChange, IdempotencyKey, IntentQuery,
-    NewEnvironments, SharedValue, Store, StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, CommitMoment, EnvironmentQuery, ExpiryChange, IdempotencyKey,
+    IntentQuery, NewEnvironments, SharedValue, Store, StoreError,
 };
 use tables::Tables;
 
+/// Where a simulation holds a writer up: one that waits here and is dropped has ended at that point, as a process that
+/// is killed does.
+#[async_trait]
+pub trait CommitGate: Send + Sync {
+    /// Called on both sides of each [`Store::commit`]; before it with what is asked for, after it with what was written.
+    async fn pass(&self, moment: CommitMoment, changes: &Changes);
+}
+
 /// A store that lives as long as the value.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
+    gate: Option<Arc<dyn CommitGate>>,
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("MemoryStore").field("tables", &self.tables).finish_non_exhaustive()
+    }
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store whose commits pass a gate.
+    pub fn gated(gate: Arc<dyn CommitGate>) -> Self {
+        Self { gate: Some(gate), ..Self::default() }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -112,7 +133,11 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, changes: Changes) -> Result<Changes, StoreError> {
-        self.tables().commit(changes)
+        let Some(gate) = &self.gate else { return self.tables().commit(changes) };
+        gate.pass(CommitMoment::Before, &changes).await;
+        let written = self.tables().commit(changes)?;
+        gate.pass(CommitMoment::After, &written).await;
+        Ok(written)
     }
 
     async fn assign_vm(&self, assignment: Assignment) -> Result<Option<(Environment, Vm)>, StoreError> {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use alfred_model::environment::ExpiryBound;
 use alfred_model::id::VmId;
+use alfred_model::intent::Intent;
 use alfred_model::policy::later;
 use alfred_model::pool;
-use alfred_model::vm::{SeenInstance, Vm, VmState, VmStep};
+use alfred_model::vm::{SeenInstance, Vm, VmState};
 use alfred_providers::contabo::InstanceFilter;
-use alfred_store::{Changes, Lease, StoreError};
+use alfred_store::{Changes, IntentQuery, Lease, StoreError};
 use jiff::Timestamp;
 
 use crate::Engine;
@@ -54,9 +55,12 @@ impl Engine {
             };
             self.bound_by_contract(new.as_ref().unwrap_or(&vm)).await;
             let Some(row) = new else { continue };
-            let wake = row.released_by.filter(|_| row.state == VmState::Ended);
+            let has_ended = row.state == VmState::Ended;
+            let wake = vm.released_by.filter(|_| has_ended);
+            let intents = if has_ended { self.left_open(vm.id, now).await? } else { Vec::new() };
             let changes = Changes {
                 vms: vec![(row, Lease::Release)],
+                intents,
                 wake: wake.into_iter().collect(),
                 wake_at_time: Some(now),
                 ..Changes::default()
@@ -67,6 +71,14 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// What was still to be written at a VM that has ended.
+    async fn left_open(&self, id: VmId, now: Timestamp) -> Result<Vec<Intent>, StoreError> {
+        let open = self.store.intents(IntentQuery { only_open: true, ..IntentQuery::default() }).await?;
+        let own: Vec<Intent> =
+            open.into_iter().filter(|one| one.environment_id.is_none() && one.vm_id == Some(id)).collect();
+        Ok(pool::given_up_with(&own, now))
     }
 
     /// An environment whose VM's contract ends must be gone before: its owner is warned, and cannot put it off beyond that.
@@ -100,14 +112,5 @@ fn news(vm: &Vm, instance: &SeenInstance, now: Timestamp) -> Option<Vm> {
 /// The row of a VM that the provider does not show any more, after its contract was over.
 fn ended(vm: &Vm, now: Timestamp) -> Option<Vm> {
     let over = vm.cancel_date.is_some_and(|last_day| pool::is_over(last_day, now));
-    (over && vm.state != VmState::Assigned).then(|| Vm {
-        state: VmState::Ended,
-        step: VmStep::Settled,
-        wiped_at: None,
-        wake_at: None,
-        reason: None,
-        attention: false,
-        updated_at: now,
-        ..vm.clone()
-    })
+    (over && vm.state != VmState::Assigned).then(|| pool::ended(vm, now))
 }

@@ -138,6 +138,9 @@ impl Reach for Direct {
     }
 }
 
+/// Puts something between a client and the cloud.
+pub(crate) type Through = Arc<dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync>;
+
 pub(crate) struct World {
     pub(crate) cloud: LocalCloud,
     pub(crate) store: Arc<dyn Store>,
@@ -151,6 +154,9 @@ pub(crate) struct World {
     /// All zones of the cloud.
     pub(crate) zones: Vec<ZoneSettings>,
     pub(crate) audit: AuditSchedule,
+    pub(crate) lease: Duration,
+    /// What stands between the engines' Contabo clients and the cloud.
+    pub(crate) contabo_through: Option<Through>,
     workers: AtomicU32,
 }
 
@@ -197,6 +203,8 @@ impl World {
             installation,
             silence: Arc::default(),
             audit: AuditSchedule::default(),
+            lease: Duration::from_secs(30),
+            contabo_through: None,
             workers: AtomicU32::new(0),
         }
     }
@@ -224,6 +232,7 @@ impl World {
     /// The same with a budget of its own, as replicas have them.
     pub(crate) fn start_with(&self, budget: Arc<Budget>) -> Process {
         let wire: Arc<dyn Transport> = Arc::new(Wire { cloud: self.cloud.clone() });
+        let wire = self.contabo_through.as_ref().map_or_else(|| Arc::clone(&wire), |through| through(Arc::clone(&wire)));
         let base = |path: &str| BaseUrl::parse(&format!("http://127.0.0.1:1{path}")).expect("a base address");
         let cloudflare = self.cloudflare(budget);
         let credentials = local_contabo::Options::demo();
@@ -269,7 +278,7 @@ impl World {
                 image: "d64d5c6c-9dda-4e38-8174-0ee282474d8a".to_owned(),
                 call_home_base: None,
                 concurrency: 256,
-                lease: Duration::from_secs(30),
+                lease: self.lease,
                 audit: self.audit.clone(),
             },
         );

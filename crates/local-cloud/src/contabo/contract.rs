@@ -33,6 +33,23 @@ pub(crate) fn last_day(
     }
 }
 
+/// How many terms of a VM ordered at `created` have begun at `until`, which is not earlier: each is paid when it begins.
+pub(crate) fn terms_begun(created: Timestamp, months: i64, until: Timestamp) -> u32 {
+    let mut terms = 1;
+    loop {
+        let begins = renewal(created, months, i64::from(terms));
+        if begins >= until || begins == Timestamp::MAX {
+            return terms;
+        }
+        terms += 1;
+    }
+}
+
+/// When the term after `terms` terms begins.
+pub(crate) fn renewal(created: Timestamp, months: i64, terms: i64) -> Timestamp {
+    start_of(add_months(day(created), months.max(1).saturating_mul(terms)))
+}
+
 /// The moment at which the day after `last` begins, in UTC.
 pub(crate) fn end_of(last: Date) -> Timestamp {
     last.tomorrow().map_or(Timestamp::MAX, start_of)
@@ -85,6 +102,19 @@ mod tests {
     fn a_later_wish_is_kept_and_an_earlier_one_is_not() {
         assert_eq!(last("2026-04-10T09:00:00Z", 1, 0, Some("2026-06-20")), "2026-07-09");
         assert_eq!(last("2026-04-10T09:00:00Z", 1, 0, Some("2026-04-11")), "2026-05-09");
+    }
+
+    #[test]
+    fn each_term_is_paid_when_it_begins() {
+        let begun = |until: &str, months| {
+            terms_begun("2026-01-31T08:00:00Z".parse().unwrap(), months, until.parse().unwrap())
+        };
+        assert_eq!(begun("2026-01-31T08:00:00Z", 1), 1);
+        assert_eq!(begun("2026-02-28T00:00:00Z", 1), 1);
+        assert_eq!(begun("2026-02-28T00:00:01Z", 1), 2);
+        assert_eq!(begun("2026-03-31T00:00:01Z", 1), 3, "a month without a 31st shortens no later term");
+        assert_eq!(begun("2026-12-31T00:00:00Z", 12), 1);
+        assert_eq!(begun("2027-01-31T00:00:01Z", 12), 2);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(crate) struct AddOn {
 /// A cancellation.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Cancellation {
+    /// When it was asked for; unknown in files that are older than this field, and then the beginning of time.
+    #[serde(default)]
+    pub(crate) at: Timestamp,
     /// The last day of use.
     pub(crate) last_day: Date,
     /// From when on GET and lists show it.

@@ -134,8 +134,8 @@ impl State {
             wanted.map(contract::day),
         );
         let ends_at = contract::end_of(last_day);
-        instance.cancellation =
-            Some(Cancellation { last_day, shown_at: after(now, options.cancel_date_delay.draw(random)), ends_at });
+        let shown_at = after(now, options.cancel_date_delay.draw(random));
+        instance.cancellation = Some(Cancellation { at: now, last_day, shown_at, ends_at });
         let id = instance.id;
         let date = last_day.to_string();
         let changes = json!({ "prev": { "cancelDate": null }, "new": { "cancelDate": date } });

@@ -3,6 +3,7 @@
 mod account;
 mod audits;
 mod cancel;
+mod contracts;
 mod fuzz;
 mod gateway;
 mod life;
