@@ -350,7 +350,11 @@ fn not_shown(vm: &Vm, context: &Context<'_>) -> VmTransition {
         if overdue {
             return VmTransition { wake: vm.released_by, ..transition }.ended(now);
         }
-        return transition.wait(now, policy.backoff_cap, "the provider does not show the VM: it is given up if that stays so");
+        return transition.wait(
+            now,
+            policy.backoff_cap,
+            "the provider does not show the VM: it is given up if that stays so",
+        );
     }
     transition.vm.attention = overdue;
     let words = format!(

@@ -237,7 +237,11 @@ impl Run {
                 self.known(&contracts[0], &orders).await;
             }
             End::Waits => {
-                assert_eq!((open.len(), open.first().map(|order| order.outcome)), (1, Some(Outcome::Unknown)), "{case:?}");
+                assert_eq!(
+                    (open.len(), open.first().map(|order| order.outcome)),
+                    (1, Some(Outcome::Unknown)),
+                    "{case:?}"
+                );
                 self.told(open[0]).await;
             }
             End::Refused => {
@@ -255,7 +259,8 @@ impl Run {
         assert_eq!(vms.len(), 1, "{case:?}: {vms:#?}");
         let vm = &vms[0];
         assert_eq!(vm.id.0, contract.instance, "{case:?}");
-        let order = orders.iter().find(|order| order.vm_id == Some(vm.id)).expect("the ledger joins the order to the VM");
+        let order =
+            orders.iter().find(|order| order.vm_id == Some(vm.id)).expect("the ledger joins the order to the VM");
         assert_eq!(order.outcome, Outcome::Done, "{case:?}");
         if case.audits != Audits::AfterGrace {
             let grace = later(order.created_at, self.world.policy.order_grace);
