@@ -3,32 +3,45 @@
 use crate::run::{Step, run};
 use crate::tools;
 
-/// What is measured, and whether it runs the binary itself beside Python clients.
+/// What is measured, and what that takes.
 struct Bench {
     name: &'static str,
     /// The crate that it stands in: beside what it measures.
     package: &'static str,
     about: &'static str,
+    /// Whether it runs the binary itself.
+    runs_binary: bool,
+    /// Whether it runs Python clients beside it.
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "environments",
         package: "alfred",
         about: "[COUNT ...]  a fleet of environments from a warm pool: time, CPU, memory and calls of each",
+        runs_binary: false,
+        has_peers: false,
+    },
+    Bench {
+        name: "latency",
+        package: "alfred",
+        about: "[COUNT]      `alfred env create --wait` with a ready VM: how long one person waits; takes three minutes",
+        runs_binary: true,
         has_peers: false,
     },
     Bench {
         name: "dns",
         package: "alfred",
         about: "[--quick]    `alfred dns apply` beside octoDNS: calls, time, CPU and memory; takes ten minutes",
+        runs_binary: true,
         has_peers: true,
     },
     Bench {
         name: "audit",
         package: "alfred-model",
         about: "[COUNT ...]  the audit's comparison of so many environments, VMs and records: CPU and memory",
+        runs_binary: false,
         has_peers: false,
     },
 ];
@@ -51,6 +64,8 @@ pub(crate) fn run_one(name: &str, arguments: &[&str]) -> Result<(), String> {
     let mut step = Step::cargo(start.into_iter().chain(arguments.iter().copied()));
     if bench.has_peers {
         step = step.variable("PEER_PYTHON", tools::python()?);
+    }
+    if bench.runs_binary {
         // Running an example builds no binary.
         run(&Step::cargo(["build", "--release", "--locked", "--package", "alfred", "--bin", "alfred"]))?;
     }

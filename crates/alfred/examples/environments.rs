@@ -9,6 +9,9 @@
 
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
+#[path = "common/pool.rs"]
+mod pool;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -22,47 +25,19 @@ use alfred_model::environment::{OnFailure, Setup, Status};
 use alfred_model::id::{InstallationId, ZoneId};
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock, Random};
-use alfred_model::vm::{Vm, VmState, VmStep, pool_display_name};
 use alfred_providers::BaseUrl;
 use alfred_providers::authority::{DnsAuthority, Source};
 use alfred_providers::budget::Budget;
 use alfred_providers::cloudflare::{Cloudflare, CloudflareOptions};
-use alfred_providers::contabo::{Contabo, ContaboOptions, InstanceFilter, OrderRequest, RequestId};
+use alfred_providers::contabo::Contabo;
 use alfred_providers::counts::CallCounts;
 use alfred_providers::reach::TcpReach;
-use alfred_providers::secret::{ApiPassword, ApiToken, ClientSecret};
+use alfred_providers::secret::ApiToken;
 use alfred_providers::transport::{HttpOptions, HttpTransport};
-use alfred_store::{Changes, EnvironmentQuery, SqlOptions, SqlStore, Store};
-use futures::StreamExt as _;
-use jiff::Timestamp;
-use rand::Rng as _;
-use secrecy::ExposeSecret as _;
+use alfred_store::{EnvironmentQuery, SqlOptions, SqlStore, Store};
+use pool::{Failure, SystemClock, SystemRandom};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-const PRODUCT: &str = "V153";
-const REGION: &str = "EU";
-const IMAGE: &str = "d64d5c6c-9dda-4e38-8174-0ee282474d8a";
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "a bench runs in real time")]
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
-struct SystemRandom;
-
-impl Random for SystemRandom {
-    #[expect(clippy::disallowed_methods, reason = "a bench needs no seed")]
-    fn fill(&self, bytes: &mut [u8]) {
-        rand::rng().fill_bytes(bytes);
-    }
-}
-
-type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -146,7 +121,7 @@ async fn one(count: u32) -> Result<(), Failure> {
     let store = Arc::new(SqlStore::open(&database, SqlOptions::default()).await?);
     let counts = CallCounts::new();
     let engine = engine(Arc::clone(&store) as Arc<dyn Store>, http, dns.parse()?, &counts, count).await?;
-    let filled = fill_pool(&engine.contabo, &*store, count).await?;
+    let filled = pool::fill(&engine.contabo, &*store, count).await?;
     if filled != count {
         return Err(format!("the pool holds {filled} VMs, not {count}").into());
     }
@@ -197,16 +172,7 @@ async fn engine(
     let budget = Budget::new(Arc::clone(&clock), 90);
     let cloudflare = Cloudflare::new(transport.clone(), cloudflare, budget, counts.clone());
     let local = delays(count);
-    let contabo = ContaboOptions {
-        base: BaseUrl::parse(&format!("http://{http}"))?,
-        auth_url: BaseUrl::parse(&format!("http://{http}/auth/realms/contabo/protocol/openid-connect/token"))?,
-        client_id: local.client_id.clone(),
-        client_secret: ClientSecret::new(local.client_secret.expose_secret()),
-        user: local.user.clone(),
-        password: ApiPassword::new(local.password.expose_secret()),
-        page_size: 100,
-    };
-    let contabo = Arc::new(Contabo::new(transport, contabo, Arc::clone(&clock), Arc::clone(&random), counts.clone()));
+    let contabo = Arc::new(pool::contabo(http, transport, &local, counts)?);
     let installation = store.installation(InstallationId::generate(clock.now(), &*random)).await?;
     let engine = Engine::new(
         Parts {
@@ -228,9 +194,9 @@ async fn engine(
             installation,
             worker: "bench".to_owned(),
             readiness_port: local.readiness_port,
-            product: PRODUCT.to_owned(),
-            region: REGION.to_owned(),
-            image: IMAGE.to_owned(),
+            product: pool::PRODUCT.to_owned(),
+            region: pool::REGION.to_owned(),
+            image: pool::IMAGE.to_owned(),
             call_home_base: None,
             concurrency: 256,
             lease: Duration::from_secs(30),
@@ -238,67 +204,6 @@ async fn engine(
         },
     );
     Ok(Plane { engine, contabo })
-}
-
-/// Buys `count` VMs and enters them as wiped and ready.
-async fn fill_pool(contabo: &Contabo, store: &dyn Store, count: u32) -> Result<u32, Failure> {
-    let orders = futures::stream::iter(0..count).map(async |number| {
-        let order = OrderRequest {
-            request_id: RequestId::random(&SystemRandom),
-            display_name: format!("alfredos-pool.{number}"),
-            product: PRODUCT.to_owned(),
-            region: REGION.to_owned(),
-            image: IMAGE.to_owned(),
-            period: 1,
-            ssh_keys: Vec::new(),
-            root_password: None,
-            user_data: None,
-            default_user: None,
-        };
-        contabo.create_instance(&order).await
-    });
-    let orders: Vec<_> = orders.buffer_unordered(16).collect().await;
-    for order in orders {
-        order?;
-    }
-    let mut ready = 0;
-    for instance in contabo.instances(&InstanceFilter::all()).await? {
-        let address = instance.address.ok_or("an instance has no address")?;
-        let vm = ready_vm(instance.id, address);
-        store.commit(Changes { new_vms: vec![vm], ..Changes::default() }).await?;
-        ready += 1;
-    }
-    Ok(ready)
-}
-
-fn ready_vm(id: alfred_model::id::VmId, address: Ipv4Addr) -> Vm {
-    let now = SystemClock.now();
-    Vm {
-        id,
-        display_name: pool_display_name(id),
-        product: PRODUCT.to_owned(),
-        region: REGION.to_owned(),
-        address: Some(address),
-        state: VmState::Ready,
-        step: VmStep::Settled,
-        environment_id: None,
-        bought_for: None,
-        released_by: None,
-        assignable_at: Some(now),
-        wiped_at: Some(now),
-        install_seen: true,
-        cancel_date: None,
-        contract: alfred_model::vm::Contract::default(),
-        reinstalls: 0,
-        attempts: 0,
-        step_since: now,
-        wake_at: None,
-        reason: None,
-        attention: false,
-        created_at: now,
-        updated_at: now,
-        version: 0,
-    }
 }
 
 fn request(count: u32) -> CreateEnvironments {
@@ -309,6 +214,7 @@ fn request(count: u32) -> CreateEnvironments {
         actor: "bench".parse().expect("five letters"),
         setup: Setup::default(),
         on_failure: OnFailure::Pool,
+        life: None,
         idempotency: None,
     }
 }

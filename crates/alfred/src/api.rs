@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::ttl::Ttl;
 pub(crate) use pool::{Cost, Lapse, OneOrder, Order, Ordered, Pool, PoolVm, VmRequest};
 
 /// An environment.
@@ -26,6 +27,14 @@ pub(crate) struct Environment {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) attention: bool,
+    #[serde(default)]
+    pub(crate) expires_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) expiry_warned_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) expires_at_most: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) batch: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     #[serde(flatten)]
@@ -34,8 +43,15 @@ pub(crate) struct Environment {
 
 /// One page of environments, or those that a request made.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the fields have the names that the API gives them")]
 pub(crate) struct Environments {
     pub(crate) environments: Vec<Environment>,
+    /// The request that made them, in its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<String>,
+    /// What is left of their owner's quota, in the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quota: Option<Quota>,
     #[serde(default, skip_serializing)]
     pub(crate) next_cursor: Option<String>,
 }
@@ -56,6 +72,35 @@ pub(crate) struct CreateEnvironments {
     pub(crate) script: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) on_failure: Option<String>,
+    /// Absent for what is usual, null for no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl_seconds: Option<Ttl>,
+}
+
+/// Another end for an environment; none, where null.
+#[derive(Debug, Serialize)]
+pub(crate) struct Extend {
+    pub(crate) ttl_seconds: Ttl,
+}
+
+/// How many environments a user may have and has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Quota {
+    pub(crate) user: String,
+    pub(crate) used: u64,
+    pub(crate) limit: Option<u32>,
+    #[serde(default)]
+    pub(crate) own: bool,
+    #[serde(default)]
+    pub(crate) nearly_used: bool,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// A quota to set; that of all, where null.
+#[derive(Debug, Serialize)]
+pub(crate) struct SetQuota {
+    pub(crate) quota: Option<u32>,
 }
 
 /// One line of an environment's history.
@@ -130,6 +175,13 @@ pub(crate) struct Problem {
     pub(crate) detail: Option<String>,
     pub(crate) code: Option<String>,
     pub(crate) hint: Option<String>,
+}
+
+impl Environments {
+    /// Environments as a document.
+    pub(crate) fn of(environments: Vec<Environment>) -> Self {
+        Self { environments, batch: None, quota: None, next_cursor: None }
+    }
 }
 
 impl Environment {

@@ -19,7 +19,10 @@ pub(crate) use dns::{
     DnsApplyArguments, DnsArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments,
     DnsSetArguments, DnsVerifyArguments, FileArguments,
 };
-pub(crate) use env::{CreateArguments, DeleteArguments, EnvCommand, ListArguments, RetryArguments, WatchArguments};
+pub(crate) use env::{
+    CreateArguments, DeleteArguments, EnvCommand, ExtendArguments, ListArguments, QuotaArguments, RetryArguments,
+    WatchArguments,
+};
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 pub(crate) use vm::{AdoptArguments, CancelArguments, OrderArguments, PoolArguments, PoolCommand, VmCommand};
 

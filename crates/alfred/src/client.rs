@@ -140,14 +140,22 @@ impl Client {
         if local {
             builder = builder.no_proxy();
         }
+        if local && url.scheme() == "http" {
+            builder = without_certificates(builder);
+        }
         let http = builder.build().map_err(|error| Failure::because("cannot start the HTTP client", &error))?;
         Ok(Self { http, base, token })
     }
 
     /// A client for a server inside this process.
     pub(crate) fn inside(base: String, token: SecretString) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
-        let http = http.map_err(|error| Failure::because("cannot start the HTTP client", &error))?;
+        let builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        let http = without_certificates(builder)
+            .build()
+            .map_err(|error| Failure::because("cannot start the HTTP client", &error))?;
         Ok(Self { http, base, token: Some(token) })
     }
 
@@ -170,6 +178,12 @@ impl Client {
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = Some(self.body(body)?);
         self.json(Call { body, ..Call::new(Method::POST, path) }).await
+    }
+
+    /// Sets something; setting it twice is setting it once.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = Some(self.body(body)?);
+        self.json(Call { body, ..Call::new(Method::PUT, path) }).await
     }
 
     /// The same for what takes minutes.
@@ -289,6 +303,12 @@ impl Client {
     }
 }
 
+/// The system's certificates are hundreds of files on some systems. Where nothing is encrypted, no proxy is on the way and
+/// no redirection is followed, nobody reads them.
+fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.tls_certs_only([])
+}
+
 /// A text as part of a URL's query.
 pub(crate) fn encode(text: &str) -> String {
     use std::fmt::Write as _;
@@ -311,10 +331,15 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
     let hint = match (status, code.as_str()) {
         (StatusCode::UNAUTHORIZED, _) => Some("give a token with `ALFRED_TOKEN` or `--token-file`".to_owned()),
         (_, "environment_not_found") => Some("`alfred env list --all` shows yours".to_owned()),
+        (_, "over_quota") => Some("`alfred env quota` shows it".to_owned()),
         (_, "token_not_found") => Some("`alfred token list` shows yours".to_owned()),
         (_, "intent_not_found" | "abandon_refused") => Some("`alfred vm pool` shows orders that can be".to_owned()),
         // What these say is complete, in the words of commands.
-        (_, "vm_not_found" | "vm_name_wrong" | "vm_foreign" | "cancel_refused" | "adopt_refused") => None,
+        (
+            _,
+            "extension_refused" | "bad_ttl" | "vm_not_found" | "vm_name_wrong" | "vm_foreign" | "cancel_refused"
+            | "adopt_refused",
+        ) => None,
         _ => problem.hint,
     };
     if let Some(hint) = hint {

@@ -20,6 +20,7 @@ mod progress;
 mod stop;
 mod system;
 mod table;
+mod ttl;
 
 use std::process::ExitCode;
 

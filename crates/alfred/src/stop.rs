@@ -31,6 +31,24 @@ impl Stop {
     }
 }
 
+/// An interruption of a command that waits: Ctrl-C. From the moment it exists none is missed, whatever the command is
+/// doing, and none ends the process by itself.
+#[derive(Debug)]
+pub(crate) struct Interrupt(Signal);
+
+impl Interrupt {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = signal(SignalKind::interrupt());
+        listen.map(Self).map_err(|error| Failure::because("cannot listen for signals", &error))
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -109,7 +109,9 @@ impl Engine {
             let at_once = transition.new_vm.is_some();
             work.take(transition);
             if work.environment.wake_at.is_none_or(|wake_at| wake_at > now) {
-                return self.write(work, Lease::Release).await;
+                self.write(work, Lease::Release).await?;
+                self.look_in_time(&work.environment);
+                return Ok(());
             }
             if at_once {
                 self.write(work, Lease::Keep).await?;
@@ -137,6 +139,8 @@ impl Engine {
         let Some((environment, vm)) = self.store.assign_vm(assignment).await? else {
             return Ok(false);
         };
+        // Put off beyond the end of its VM it would outlive it.
+        self.bound_by_contract(&vm).await;
         work.environment = environment;
         work.vm = Some(vm);
         self.moved();

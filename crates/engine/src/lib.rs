@@ -11,6 +11,7 @@ mod audit;
 mod budget;
 mod effects;
 mod environments;
+mod expiry;
 mod gather;
 mod intents;
 mod leases;
@@ -21,6 +22,7 @@ mod reader;
 mod request;
 mod run;
 mod vms;
+mod webhook;
 mod writer;
 mod zones;
 
@@ -49,6 +51,7 @@ pub use budget::shared_budget;
 pub use intents::secret_hash;
 pub use pool::{OrderError, OrderPreview, OrderedVm, PoolRequestError, PoolView, VmPreview};
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
+pub use webhook::{BadWebhook, Webhook};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};
 pub use zones::{NoRoom, ZoneSettings};
 
@@ -111,8 +114,10 @@ pub struct Engine {
     zones: Zones,
     reader: InstanceReader,
     call_home_tokens: CallHomeTokens,
-    due: Notify,
+    due: Arc<Notify>,
     vms_due: Notify,
+    /// An end may be nearer than it was.
+    ends_moved: Notify,
     /// One order at a time is counted and written down, so that the limit of VMs holds.
     order_gate: Arc<Mutex<()>>,
     in_flight: InFlight,

@@ -71,6 +71,17 @@ pub(crate) fn unknown_order() {
     metrics::counter!("alfred_unknown_orders_total").increment(1);
 }
 
+/// An end was seen to: carried out, or warned of.
+pub(crate) fn expiry(is_over: bool) {
+    let name = if is_over { "alfred_expired_total" } else { "alfred_expiry_warnings_total" };
+    metrics::counter!(name).increment(1);
+}
+
+/// The webhook was called, and this came of it: `delivered`, `failed` or `given_up`.
+pub(crate) fn webhook(outcome: &'static str) {
+    metrics::counter!("alfred_webhook_deliveries_total", "outcome" => outcome).increment(1);
+}
+
 /// The DNS writer sends a batch of so many changes.
 pub(crate) fn batch(changes: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a batch has at most some thousand changes")]

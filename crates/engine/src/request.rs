@@ -1,11 +1,14 @@
 //! What users ask for: create, delete, retry. Each is one write to the store; the reconcilers do the rest.
 
+use std::time::Duration;
+
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wish};
 use alfred_model::event::Event;
-use alfred_model::id::EnvironmentId;
+use alfred_model::expiry::{self, Expiry, ExtensionRefused};
+use alfred_model::id::{BatchId, EnvironmentId};
 use alfred_model::lifecycle::{self, RetryRefused, Situation};
 use alfred_model::name::{BadDomain, DomainName, Slug};
-use alfred_model::user::UserName;
+use alfred_model::user::{QuotaUse, User, UserName};
 use alfred_store::{Changes, IdempotencyKey, IntentQuery, Lease, NewEnvironments, StoreError};
 use jiff::Timestamp;
 
@@ -38,6 +41,8 @@ pub struct CreateEnvironments {
     pub setup: Setup,
     /// What becomes of a VM bought for it if it fails.
     pub on_failure: OnFailure,
+    /// How long they live from now on; for ever, where absent. It was granted to whoever asks.
+    pub life: Option<Duration>,
     /// The client's own name for the request and a hash of the request.
     pub idempotency: Option<(String, String)>,
 }
@@ -69,6 +74,14 @@ pub enum RequestError {
     /// There is none of this name.
     #[error("there is no environment `{0}`")]
     NotFound(String),
+    /// It cannot be extended.
+    #[error("`{slug}` is not extended: {refused}")]
+    Extension {
+        /// Which environment.
+        slug: String,
+        /// Why.
+        refused: ExtensionRefused,
+    },
     /// It cannot be retried.
     #[error(transparent)]
     Retry(#[from] RetryRefused),
@@ -109,11 +122,18 @@ impl Engine {
             Err(no_room) => return self.answered_before(request, no_room).await,
         };
         let now = self.clock.now();
+        let batch = BatchId::generate(now, &*self.random);
+        let expiry = Expiry::after(request.life, now, &self.settings.policy.expiry);
+        let asked_for = match expiry.at {
+            Some(at) => format!("asked for, until {}", expiry::moment(at)),
+            None => "asked for".to_owned(),
+        };
         let mut slugs = std::collections::HashSet::new();
         let mut new = NewEnvironments {
             environments: Vec::new(),
             events: Vec::new(),
             idempotency: idempotency_key(request, now),
+            quota: self.settings.policy.quota,
         };
         for number in 0..count {
             let slug = if let Some(slug) = &request.slug {
@@ -124,13 +144,18 @@ impl Engine {
                 alfred_model::slug::generate_unlike(&*self.random, &unfit).ok_or(RequestError::NoSlug)?
             };
             slugs.insert(slug.clone());
-            let environment = self.new_environment(request, places.zone(number).environment(&slug)?, slug, now);
-            new.events.push(lifecycle::event(&environment, now, request.actor.as_str(), "asked for"));
+            let mut environment = self.new_environment(request, places.zone(number).environment(&slug)?, slug, now);
+            environment.batch = Some(batch);
+            environment.set_expiry(expiry.clone());
+            new.events.push(lifecycle::event(&environment, now, request.actor.as_str(), asked_for.as_str()));
             new.environments.push(environment);
         }
         let environments = self.store.create_environments(new).await?;
         places.take();
         self.poke();
+        if request.life.is_some() {
+            self.ends_moved.notify_one();
+        }
         Ok(environments)
     }
 
@@ -206,7 +231,7 @@ impl Engine {
                 Err(RequestError::Store(error @ StoreError::Conflict { .. })) => conflict = Some(error),
                 result => return result,
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(conflict.map_or_else(|| RequestError::NotFound(id.to_string()), RequestError::Store))
     }
@@ -232,6 +257,12 @@ impl Engine {
         self.poke();
         let row = written.environments.into_iter().next();
         row.map(|(environment, _)| environment).ok_or_else(|| RequestError::NotFound(id.to_string()))
+    }
+
+    /// How much of a user's quota is used.
+    pub async fn quota(&self, owner: &User) -> Result<QuotaUse, StoreError> {
+        let used = self.store.live_environments(&owner.name).await?;
+        Ok(QuotaUse { used, limit: owner.quota.or(self.settings.policy.quota), own: owner.quota.is_some() })
     }
 
     /// Events that belong to an environment, oldest first.

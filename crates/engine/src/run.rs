@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alfred_model::environment::{Environment, Step};
 use alfred_model::policy::later;
 use alfred_store::{Claim, StoreError};
 use tokio::sync::{Notify, watch};
@@ -17,6 +18,7 @@ use crate::zones::Zones;
 use crate::{Engine, Parts, Settings};
 
 /// The store is looked at again after this long even where nothing is known to be due: another replica may have died.
+/// What falls due within it may wait for its end, and is then looked at together: that shares calls.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// After the store failed, the loops pause so long.
@@ -43,8 +45,9 @@ impl Engine {
             zones,
             reader,
             call_home_tokens: CallHomeTokens::default(),
-            due: Notify::new(),
+            due: Arc::default(),
             vms_due: Notify::new(),
+            ends_moved: Notify::new(),
             order_gate: Arc::default(),
             in_flight: InFlight::default(),
             leases,
@@ -60,6 +63,8 @@ impl Engine {
         tasks.spawn(Arc::clone(&self).vm_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).audit_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).pool_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).room_loop(stop.clone()));
+        tasks.spawn(Arc::clone(&self).expiry_loop(stop.clone()));
         tasks.spawn(Arc::clone(&self).renew_loop(stop));
         while tasks.join_next().await.is_some() {}
     }
@@ -158,6 +163,22 @@ impl Engine {
             biased;
             () = stop.cancelled() => {}
             () = tokio::time::sleep(STORE_PAUSE) => {}
+        }
+    }
+
+    /// Makes the loop look as soon as an environment is due for whose name somebody waits. Asking name servers costs no
+    /// call of an API's budget, so that nothing is saved by waiting until there is more to do.
+    pub(crate) fn look_in_time(&self, environment: &Environment) {
+        let Some(wake_at) = environment.wake_at.filter(|_| environment.step == Step::VerifyRecord) else {
+            return;
+        };
+        let wait = Duration::try_from(wake_at.duration_since(self.clock.now())).unwrap_or_default();
+        if wait < IDLE {
+            let due = Arc::clone(&self.due);
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                due.notify_one();
+            });
         }
     }
 

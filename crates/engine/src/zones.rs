@@ -19,6 +19,8 @@ use alfred_model::zones::{Room, spread};
 use alfred_providers::cloudflare::{Cloudflare, Plan};
 use alfred_store::{EnvironmentQuery, StoreError};
 use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::writer::{Ours, RecordWriter};
 use crate::{Engine, measure};
@@ -26,9 +28,19 @@ use crate::{Engine, measure};
 /// How long a look at a zone's usage is good for, as long as there is plenty of room.
 const GOOD_FOR: Duration = Duration::from_mins(5);
 
-/// Room beyond which nobody needs to look again: so many names, and so many times what is asked for, must be left.
+/// How long it is still good enough while a new look is taken beside the request: nobody waits for that.
+const GOOD_ENOUGH_FOR: Duration = Duration::from_hours(24);
+
+/// Room beyond which nobody needs to look again: so many names, or that share of a small zone, and so many times what is
+/// asked for, must be left.
 const PLENTY: u64 = 200;
+const PLENTY_SHARE: u64 = 8;
 const PLENTY_TIMES: u64 = 4;
+
+fn has_plenty(room: &Room, asked: u64) -> bool {
+    let spare = room.quota.map_or(PLENTY, |quota| PLENTY.min(quota / PLENTY_SHARE));
+    room.free().is_none_or(|free| free >= spare.saturating_add(asked.saturating_mul(PLENTY_TIMES)))
+}
 
 /// A zone in which environments are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +71,11 @@ struct Taken {
 
 /// Never empty.
 pub(crate) struct Zones {
-    zones: Vec<Zone>,
+    all: Vec<Zone>,
     /// One request at a time looks for room and reserves it.
     gate: tokio::sync::Mutex<()>,
+    /// Somebody was given a place by an old look.
+    outdated: Notify,
 }
 
 /// No zone has room for what was asked.
@@ -105,17 +119,17 @@ impl Zones {
             let writer = RecordWriter::new(Arc::clone(&cloudflare), &ours, zone.plan.as_ref(), Arc::clone(clock));
             Zone { name: zone.name.clone(), cloudflare, writer, places: Mutex::default() }
         });
-        Self { zones: zones.collect(), gate: tokio::sync::Mutex::default() }
+        Self { all: zones.collect(), gate: tokio::sync::Mutex::default(), outdated: Notify::new() }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
-        self.zones.iter()
+        self.all.iter()
     }
 
     /// The zone that a name belongs to: of zones within zones, the innermost.
     pub(crate) fn of(&self, name: &DomainName) -> Result<&Zone, Failure> {
         let holds = |zone: &&Zone| name.is_below(&zone.name);
-        let zone = self.zones.iter().filter(holds).max_by_key(|zone| zone.name.as_str().len());
+        let zone = self.all.iter().filter(holds).max_by_key(|zone| zone.name.as_str().len());
         // It waits: whoever configured the zone may have left it out by mistake.
         zone.ok_or_else(|| {
             Failure::wait(format!("no configured zone holds `{name}`: name its zone in `ALFRED_DOMAIN` again"), None)
@@ -124,10 +138,11 @@ impl Zones {
 }
 
 impl Zone {
-    fn room(&self, now: Timestamp) -> Option<Room> {
+    /// What is known of the room, and when it was read.
+    fn room(&self, now: Timestamp) -> Option<(Room, Timestamp)> {
         let mut places = self.places();
-        places.room.take_if(|(_, seen)| later(*seen, GOOD_FOR) <= now || *seen > now);
-        places.room.map(|(room, _)| Room { promised: room.promised + places.reserved, ..room })
+        places.room.take_if(|(_, seen)| later(*seen, GOOD_ENOUGH_FOR) <= now || *seen > now);
+        places.room.map(|(room, seen)| (Room { promised: room.promised + places.reserved, ..room }, seen))
     }
 
     /// The room as it was just read; what is being written down may be missing in it.
@@ -186,20 +201,37 @@ impl Engine {
     pub(crate) async fn find_room(&self, count: usize) -> Result<Result<Places<'_>, NoRoom>, StoreError> {
         let _one_at_a_time = self.zones.gate.lock().await;
         let now = self.clock.now();
-        let known: Option<Vec<Room>> = self.zones.iter().map(|zone| zone.room(now)).collect();
+        let known: Option<Vec<(Room, Timestamp)>> = self.zones.iter().map(|zone| zone.room(now)).collect();
         let asked = u64::try_from(count).unwrap_or(u64::MAX);
-        let plenty = PLENTY.saturating_add(asked.saturating_mul(PLENTY_TIMES));
-        let has_plenty = |room: &Room| room.free().is_none_or(|free| free >= plenty);
-        let rooms = match known.filter(|rooms| rooms.iter().any(has_plenty)) {
-            Some(rooms) => rooms,
+        let rooms = match known.filter(|rooms| rooms.iter().any(|(room, _)| has_plenty(room, asked))) {
+            Some(rooms) => {
+                if rooms.iter().any(|(_, seen)| later(*seen, GOOD_FOR) <= now) {
+                    self.zones.outdated.notify_one();
+                }
+                rooms.into_iter().map(|(room, _)| room).collect()
+            }
             None => self.look_for_room().await?,
         };
         let Some(places) = spread(&rooms, count) else {
             let names = self.zones.iter().map(|zone| zone.name.clone());
             return Ok(Err(NoRoom { asked: count, zones: names.zip(rooms).collect() }));
         };
-        let zones = places.into_iter().map(|place| &self.zones.zones[place]).collect();
+        let zones = places.into_iter().map(|place| &self.zones.all[place]).collect();
         Ok(Ok(Places::reserve(zones)))
+    }
+
+    /// Looks for room again whenever somebody was given a place by an old look, so that the next one has a new one.
+    pub(crate) async fn room_loop(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.zones.outdated.notified() => {}
+            }
+            if let Err(error) = self.look_for_room().await {
+                tracing::warn!(%error, "how many names are promised cannot be read now");
+            }
+        }
     }
 
     async fn look_for_room(&self) -> Result<Vec<Room>, StoreError> {

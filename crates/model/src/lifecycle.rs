@@ -5,10 +5,11 @@
 //! row as it shall be. An action may be carried out twice; the row says nothing that would be wrong then.
 //!
 //! ```text
-//! provisioning: assign_vm ─┬─ name_vm ─┬───────────────────────────┬─ reach_vm ─ write_record ─ verify_record ─► active
-//!                          │           └─ install_vm ─ await_vm ───┤
-//!                          └─ order_vm ─ await_vm ─────────────────┘
-//!                                         └ start_vm  └ too late: install_vm again, twice at most
+//! provisioning: assign_vm ─┬────────────────────────────────┬─ reach_vm ─ write_record ─ verify_record ─► active
+//!                          ├─ name_vm ─ install_vm ─ await_vm ─┤
+//!                          └─ order_vm ─ await_vm ─────────────┘
+//!                               start_vm ┘ └ too late: install_vm again, twice at most
+//! active:       name_vm, where the VM still has the pool's display name
 //! deleting, or error after a failure for good:
 //!               withdraw_record ─ await_absence ─ release_vm ─► deleted, or error and settled
 //! ```
@@ -301,6 +302,26 @@ pub fn advance(
     report: Report,
     context: &Context<'_>,
 ) -> Transition {
+    mark(situation.environment, after(situation, intent, report, context), context.now)
+}
+
+/// Where it begins that nothing more happens without a person, or a creation failed for good, the event says so:
+/// whoever waits for such events alone misses none.
+fn mark(before: &Environment, mut transition: Transition, now: Timestamp) -> Transition {
+    let environment = &transition.environment;
+    // A failure is told when it happens, not once more when what was made is taken down.
+    let was_told = environment.status == Status::Error && environment.step == Step::Settled;
+    let stops = environment.attention && !before.attention && !was_told;
+    let fails = environment.status == Status::Error && before.status != Status::Error;
+    if stops || fails {
+        let words = environment.reason.as_deref().unwrap_or("it goes no further until a person acts");
+        let told = transition.event.take().unwrap_or_else(|| event(environment, now, ACTOR, words));
+        transition.event = Some(Event { kind: EventKind::Attention, ..told });
+    }
+    transition
+}
+
+fn after(situation: &Situation<'_>, intent: Option<&Intent>, report: Report, context: &Context<'_>) -> Transition {
     match report {
         Report::Nothing => remove::without_report(situation, context),
         Report::PoolEmpty { hold } => order::pool_empty(situation, hold.as_ref(), context),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::expiry;
 use crate::pool::{OrderRules, PoolRules, Wanted};
 use crate::record::RECORD_TTL_SECONDS;
 
@@ -19,7 +20,7 @@ pub struct Policy {
     pub vm_interval: Duration,
     /// How often a connection to a VM is tried.
     pub reach_interval: Duration,
-    /// How often the authoritative servers are asked.
+    /// How often the authoritative servers are asked, at most: see [`Policy::dns_wait`].
     pub dns_interval: Duration,
     /// How long an order of which nothing is known may stay out of the provider's audits before a person is called.
     pub order_grace: Duration,
@@ -44,6 +45,11 @@ pub struct Policy {
     pub orders: OrderRules,
     /// How many VMs shall be ready.
     pub pool: PoolRules,
+    /// How long environments live.
+    pub expiry: expiry::Rules,
+    /// How many environments that are not deleted a user may have who has no quota of their own; any number, where
+    /// absent.
+    pub quota: Option<u32>,
 }
 
 impl Policy {
@@ -84,6 +90,8 @@ impl Policy {
                 interval: Duration::from_mins(1),
                 look_interval: Duration::from_mins(15),
             },
+            expiry: expiry::Rules::platform(),
+            quota: None,
         }
     }
 
@@ -121,9 +129,21 @@ impl Policy {
                 lead: Duration::from_secs(20),
                 patience: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
-                look_interval: Duration::from_secs(10),
+                look_interval: Duration::from_mins(10),
             },
+            expiry: expiry::Rules::local(),
+            quota: None,
         }
+    }
+
+    /// How long to wait before the authoritative servers are asked once more for a record that was written `since` ago
+    /// and does not show yet.
+    ///
+    /// Most changes show within a second or two, and somebody waits: so the first looks come close together, and then
+    /// each after another eighth of the time so far, which bounds what looking adds to the wait. A look is one small
+    /// question to each server and no call of an API's budget.
+    pub fn dns_wait(&self, since: Duration) -> Duration {
+        (since / 8).clamp(self.dns_interval / 20, self.dns_interval)
     }
 
     /// How long to wait after the failed attempt number `attempt` (the first is 1): exponential with full jitter,
@@ -138,4 +158,26 @@ impl Policy {
 /// `time` later by `wait`, or the end of time.
 pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| time.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_for_a_name_come_close_together_at_first_and_never_too_often() {
+        for policy in [Policy::local(), Policy::platform()] {
+            let mut since = Duration::ZERO;
+            let mut looks = 0;
+            while since < Duration::from_mins(1) {
+                let wait = policy.dns_wait(since);
+                assert!(wait <= policy.dns_interval && wait >= policy.dns_interval / 20);
+                assert!(wait <= since / 8 || wait == policy.dns_interval / 20, "looking adds no more than an eighth");
+                since += wait;
+                looks += 1;
+            }
+            let steady = Duration::from_mins(1).as_secs_f64() / policy.dns_interval.as_secs_f64();
+            assert!(f64::from(looks) <= steady + 40.0, "{looks} looks in a minute");
+        }
+    }
 }

@@ -80,6 +80,24 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
+/// How much of a user's quota is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// Environments that are not deleted.
+    pub used: u64,
+    /// How many there may be; any number, where absent.
+    pub limit: Option<u32>,
+    /// Whether the limit is the user's own, and not what the configuration says for all.
+    pub own: bool,
+}
+
+impl QuotaUse {
+    /// Whether so much is used that it should be told before it hurts: four fifths.
+    pub fn is_nearly_used(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used.saturating_mul(5) >= u64::from(limit).saturating_mul(4))
+    }
+}
+
 /// An access token as the store keeps it: the secret itself is shown once and never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {

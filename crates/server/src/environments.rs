@@ -2,6 +2,7 @@
 
 mod cost;
 mod create;
+mod extend;
 mod list;
 mod view;
 
@@ -20,6 +21,7 @@ use crate::problem::Problem;
 
 pub(crate) use cost::*;
 pub(crate) use create::*;
+pub(crate) use extend::*;
 pub(crate) use list::*;
 pub(crate) use view::EnvironmentView;
 

@@ -24,6 +24,7 @@ mod page;
 mod pool;
 mod probes;
 mod problem;
+mod quota;
 mod schema;
 mod serve;
 mod server;

@@ -69,7 +69,7 @@ pub(crate) fn document() -> OpenApi {
 /// The finished document as JSON, with the refusals that every route may answer with.
 pub(crate) fn render(mut document: OpenApi) -> Vec<u8> {
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         operations.into_iter().flatten().for_each(add_usual_refusals);
     }
     serde_json::to_vec(&document).expect("the document is text and numbers, which JSON can hold")

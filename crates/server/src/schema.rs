@@ -1,6 +1,7 @@
 //! Parts of the OpenAPI document for types of other crates, which do not know of it.
 
 use alfred_model::environment::{OnFailure, Status, Step};
+use alfred_model::event::EventKind;
 use alfred_model::intent::{IntentKind, Outcome};
 use alfred_model::user::Role;
 use alfred_model::vm::{VmState, VmStep};
@@ -20,6 +21,11 @@ pub(crate) fn status() -> Object {
 /// The steps of an environment.
 pub(crate) fn step() -> Object {
     words(Step::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The kinds of events.
+pub(crate) fn event_kind() -> Object {
+    words(EventKind::ALL.iter().map(|word| word.as_str()))
 }
 
 /// What becomes of a VM after a failure.

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::{App, Shared};
 use crate::auth::{self, Gate};
 use crate::problem::{Code, Problem};
-use crate::{audit, call_home, environments, events, guard, ledger, openapi, pool, probes, tokens, users, vms};
+use crate::{audit, call_home, environments, events, guard, ledger, openapi, pool, probes, quota, tokens, users, vms};
 
 /// What the server works with.
 pub struct ServerParts {
@@ -59,6 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(environments::create, environments::list))
         .routes(routes!(environments::show, environments::delete))
         .routes(routes!(environments::retry))
+        .routes(routes!(environments::extend))
         .routes(routes!(events::history))
         .routes(routes!(events::stream))
         .routes(routes!(environments::show_cost))
@@ -74,6 +75,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(audit::show))
         .routes(routes!(audit::repair))
         .routes(routes!(users::create, users::list))
+        .routes(routes!(quota::own))
+        .routes(routes!(quota::show, quota::set))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::withdraw))
         .routes(routes!(tokens::whoami))

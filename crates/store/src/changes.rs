@@ -2,7 +2,8 @@
 
 use alfred_model::environment::{Environment, Status};
 use alfred_model::event::Event;
-use alfred_model::id::EnvironmentId;
+use alfred_model::expiry::Expiry;
+use alfred_model::id::{BatchId, EnvironmentId};
 use alfred_model::intent::{Intent, IntentKind};
 use alfred_model::user::UserName;
 use alfred_model::vm::Vm;
@@ -76,6 +77,26 @@ pub struct NewEnvironments {
     pub events: Vec<Event>,
     /// Makes a repeated request harmless.
     pub idempotency: Option<IdempotencyKey>,
+    /// How many environments that are not deleted an owner may have who has no quota of their own; any number, where
+    /// absent.
+    pub quota: Option<u32>,
+}
+
+/// Another end for an environment.
+#[derive(Debug, Clone)]
+pub struct ExpiryChange {
+    /// Which environment.
+    pub id: EnvironmentId,
+    /// Its end as it was read.
+    pub expected: Expiry,
+    /// Its end as it shall be.
+    pub becomes: Expiry,
+    /// Whether it is over now: the wish becomes absent, and the row is due.
+    pub is_over: bool,
+    /// What its owner is told.
+    pub event: Event,
+    /// The current time.
+    pub now: Timestamp,
 }
 
 /// A client's own name for a request, so that it can repeat it.
@@ -123,6 +144,8 @@ pub struct Assignment {
 pub struct EnvironmentQuery {
     /// Only this owner's.
     pub owner: Option<UserName>,
+    /// Only those of this request.
+    pub batch: Option<BatchId>,
     /// Only with this status, as stored.
     pub status: Option<Status>,
     /// Also the deleted ones; asking for the status `deleted` shows them too.

@@ -18,6 +18,21 @@ pub enum StoreError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was already used for a different request")]
     KeyReused,
+    /// The owner would have more environments than they may.
+    #[error(
+        "`{owner}` has {used} of {limit} environments and asked for {asked} more: delete some, or ask an administrator for \
+         a larger quota"
+    )]
+    OverQuota {
+        /// Who.
+        owner: String,
+        /// Environments that are not deleted.
+        used: u64,
+        /// How many there may be.
+        limit: u32,
+        /// How many more were asked for.
+        asked: u64,
+    },
     /// There is a user of this name.
     #[error("the user `{name}` exists already")]
     UserExists {
@@ -74,6 +89,13 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the store answered and said no: nothing is written, and nothing is wrong with the database.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Conflict { .. } | Self::SlugTaken { .. } | Self::KeyReused | Self::UserExists { .. })
+        matches!(
+            self,
+            Self::Conflict { .. }
+                | Self::SlugTaken { .. }
+                | Self::KeyReused
+                | Self::OverQuota { .. }
+                | Self::UserExists { .. }
+        )
     }
 }

@@ -24,7 +24,7 @@ mod shared;
 mod sql;
 
 pub use changes::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, Lease,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, ExpiryChange, IdempotencyKey, IntentQuery, Lease,
     NewEnvironments, PoolFilter,
 };
 pub use error::StoreError;
@@ -58,6 +58,8 @@ pub trait Store: Send + Sync + 'static {
     /// With an idempotency key that was used before by the same user: the environments of that time are answered and
     /// nothing is added, if the request was the same; [`StoreError::KeyReused`] if not.
     /// [`StoreError::SlugTaken`] names the first slug that an environment not deleted already has.
+    /// [`StoreError::OverQuota`] if an owner would then have more than their quota: it is counted in the transaction
+    /// that adds them, and requests for one owner are counted one after the other.
     async fn create_environments(&self, new: NewEnvironments) -> Result<Vec<Environment>, StoreError>;
 
     /// The environments that the request with this key made, if one did; [`StoreError::KeyReused`] if it was another
@@ -82,6 +84,19 @@ pub trait Store: Send + Sync + 'static {
         actor: &str,
         now: Timestamp,
     ) -> Result<Option<Environment>, StoreError>;
+
+    /// Gives an environment another end, if its end is still as it was read and nobody wishes it absent: of an extension
+    /// and the deletion that it prevents, one is carried out. Like a wish this leaves the version alone. Answers the row
+    /// as it is now; nothing, and writes nothing, if it is not as expected.
+    async fn change_expiry(&self, change: &ExpiryChange) -> Result<Option<Environment>, StoreError>;
+
+    /// Environments nobody wishes absent whose end has something due (see
+    /// [`Expiry::next_at`](alfred_model::expiry::Expiry::next_at)) no later than `until`, soonest first, at most `limit`.
+    /// A row that cannot be understood is left out and logged.
+    async fn expiring(&self, until: Timestamp, limit: usize) -> Result<Vec<Environment>, StoreError>;
+
+    /// How many environments this user has that are not deleted.
+    async fn live_environments(&self, owner: &UserName) -> Result<u64, StoreError>;
 
     /// Leases environments whose `wake_at` has come and whose lease is free or over (a worker does not get its own rows
     /// again before), oldest `wake_at` first, each with its VM and its open intents. A row that cannot be understood is
@@ -146,6 +161,10 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
 
+    /// Events after `after` that ask something of their reader (their kind is not `progress`), oldest first, of all
+    /// environments; at most `limit`. The same holds of their order as for [`Store::events`].
+    async fn notices(&self, after: i64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
     /// The newest event's sequence; zero, if there is none.
     async fn last_event(&self) -> Result<i64, StoreError>;
 
@@ -154,6 +173,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// One user.
     async fn user(&self, name: &UserName) -> Result<Option<User>, StoreError>;
+
+    /// Gives a user a quota of their own, or takes it away; whether there is such a user.
+    async fn set_quota(&self, name: &UserName, quota: Option<u32>) -> Result<bool, StoreError>;
 
     /// All users by name.
     async fn users(&self) -> Result<Vec<User>, StoreError>;

@@ -2,6 +2,7 @@
 //!
 //! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
 
+mod expiry;
 mod rows;
 mod shared;
 mod sightings;
@@ -23,8 +24,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
-    SharedValue, Store, StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, ExpiryChange, IdempotencyKey, IntentQuery,
+    NewEnvironments, SharedValue, Store, StoreError,
 };
 use tables::Tables;
 
@@ -83,6 +84,18 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Option<Environment>, StoreError> {
         Ok(self.tables().wish_absent(id, actor, now))
+    }
+
+    async fn change_expiry(&self, change: &ExpiryChange) -> Result<Option<Environment>, StoreError> {
+        Ok(self.tables().change_expiry(change))
+    }
+
+    async fn expiring(&self, until: Timestamp, limit: usize) -> Result<Vec<Environment>, StoreError> {
+        Ok(self.tables().expiring(until, limit))
+    }
+
+    async fn live_environments(&self, owner: &UserName) -> Result<u64, StoreError> {
+        Ok(self.tables().live_environments(owner))
     }
 
     async fn claim_environments(&self, claim: &Claim) -> Result<Vec<ClaimedEnvironment>, StoreError> {
@@ -148,6 +161,10 @@ impl Store for MemoryStore {
         Ok(self.tables().list_events(environment, after, limit))
     }
 
+    async fn notices(&self, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(self.tables().notices(after, limit))
+    }
+
     async fn last_event(&self) -> Result<i64, StoreError> {
         Ok(self.tables().last_event())
     }
@@ -158,6 +175,10 @@ impl Store for MemoryStore {
 
     async fn user(&self, name: &UserName) -> Result<Option<User>, StoreError> {
         Ok(self.tables().users.get(name).cloned())
+    }
+
+    async fn set_quota(&self, name: &UserName, quota: Option<u32>) -> Result<bool, StoreError> {
+        Ok(self.tables().users.get_mut(name).map(|user| user.quota = quota).is_some())
     }
 
     async fn users(&self) -> Result<Vec<User>, StoreError> {

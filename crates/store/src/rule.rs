@@ -4,10 +4,11 @@ use alfred_model::environment::{Environment, Status, Step, Wish};
 use alfred_model::event::{Event, EventKind};
 use alfred_model::expiry::Expiry;
 use alfred_model::intent::Intent;
+use alfred_model::user::UserName;
 use alfred_model::vm::{Vm, VmState, VmStep};
 use jiff::Timestamp;
 
-use crate::{Lease, StoreError};
+use crate::{ExpiryChange, Lease, StoreError};
 
 /// What the store has of an environment beside what a worker writes.
 #[derive(Debug, Clone)]
@@ -72,6 +73,32 @@ pub(crate) fn vm_assigned(vm: &Vm, environment: &Environment, now: Timestamp) ->
         updated_at: now,
         version: vm.version + 1,
         ..vm.clone()
+    }
+}
+
+/// The environment after its end was changed; nothing, if it is not as whoever changes it has read it.
+pub(crate) fn expiry_changed(stored: &Environment, change: &ExpiryChange) -> Option<Environment> {
+    let lives = stored.wish == Wish::Present && stored.status != Status::Deleted;
+    if !lives || stored.expiry() != change.expected {
+        return None;
+    }
+    let mut changed = stored.clone();
+    changed.set_expiry(change.becomes.clone());
+    changed.updated_at = change.now;
+    if change.is_over {
+        changed.wish = Wish::Absent;
+        changed.wake_at = Some(earlier(stored.wake_at, change.now));
+    }
+    Some(changed)
+}
+
+/// Refuses to let `owner`, who has `used` environments, have `asked` more than `limit` allows.
+pub(crate) fn within_quota(owner: &UserName, used: u64, asked: u64, limit: Option<u32>) -> Result<(), StoreError> {
+    match limit {
+        Some(limit) if used.saturating_add(asked) > u64::from(limit) => {
+            Err(StoreError::OverQuota { owner: owner.to_string(), used, limit, asked })
+        }
+        _ => Ok(()),
     }
 }
 

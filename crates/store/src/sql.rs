@@ -10,8 +10,10 @@ mod commit;
 mod connection;
 mod create;
 mod dialect;
+mod expiry;
 mod failure;
 mod migration;
+mod quota;
 mod reader;
 mod row;
 mod session;
@@ -40,8 +42,8 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, IdempotencyKey, IntentQuery, NewEnvironments,
-    SharedValue, Store, StoreError,
+    Assignment, Changes, Claim, ClaimedEnvironment, EnvironmentQuery, ExpiryChange, IdempotencyKey, IntentQuery,
+    NewEnvironments, SharedValue, Store, StoreError,
 };
 pub use address::mask_address;
 use connection::Connector;
@@ -183,6 +185,18 @@ impl Store for SqlStore {
         self.writer()?.run(signal::WishAbsent { id, actor: actor.to_owned(), now }).await
     }
 
+    async fn change_expiry(&self, change: &ExpiryChange) -> Result<Option<Environment>, StoreError> {
+        self.writer()?.run(change.clone()).await
+    }
+
+    async fn expiring(&self, until: Timestamp, limit: usize) -> Result<Vec<Environment>, StoreError> {
+        self.reader.expiring(until, limit).await
+    }
+
+    async fn live_environments(&self, owner: &UserName) -> Result<u64, StoreError> {
+        self.reader.live_environments(owner).await
+    }
+
     async fn claim_environments(&self, claim: &Claim) -> Result<Vec<ClaimedEnvironment>, StoreError> {
         self.writer()?.run(claim::ClaimEnvironments(claim.clone())).await
     }
@@ -244,6 +258,10 @@ impl Store for SqlStore {
         self.reader.events(environment, after, limit).await
     }
 
+    async fn notices(&self, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.reader.notices(after, limit).await
+    }
+
     async fn last_event(&self) -> Result<i64, StoreError> {
         self.reader.last_event().await
     }
@@ -254,6 +272,10 @@ impl Store for SqlStore {
 
     async fn user(&self, name: &UserName) -> Result<Option<User>, StoreError> {
         self.reader.user(name).await
+    }
+
+    async fn set_quota(&self, name: &UserName, quota: Option<u32>) -> Result<bool, StoreError> {
+        self.writer()?.run(quota::SetQuota { name: name.clone(), quota }).await
     }
 
     async fn users(&self) -> Result<Vec<User>, StoreError> {

@@ -6,12 +6,23 @@ pub(super) struct Count {
     pub(super) passed: u64,
     pub(super) failed: u64,
     pub(super) skipped: u64,
+    /// What tests said that passed without having done what they are for, each once.
+    pub(super) could_not_run: Vec<String>,
 }
+
+/// With this a test says that it could not run: it stands at the begin of a line, whatever the runner puts before it.
+const COULD_NOT_RUN: &str = "could not run: ";
 
 impl Count {
     /// Reads one line: cargo's `test result: …` of each binary, or nextest's `Summary […] … tests run: …`.
     pub(super) fn read(&mut self, line: &str) {
         let line = without_colour(line);
+        if let Some(words) = line.trim_start().strip_prefix(COULD_NOT_RUN) {
+            if !self.could_not_run.iter().any(|known| known == words) {
+                self.could_not_run.push(words.to_owned());
+            }
+            return;
+        }
         // Cargo's line stands at the edge; indented, it is what nextest repeats of a test that failed.
         let numbers = line.strip_prefix("test result: ").or_else(|| {
             let summary = line.trim_start().strip_prefix("Summary ")?;
@@ -83,6 +94,17 @@ mod tests {
             "     Summary [ 198.992s] 695 tests run: 694 passed, 1 failed, 0 skipped",
         ];
         assert_eq!(count(&lines), (694, 1, 0));
+    }
+
+    #[test]
+    fn a_test_that_says_it_could_not_run_is_heard_once() {
+        let mut count = Count::default();
+        for line in
+            ["    could not run: a::b: set `X`", "could not run: a::b: set `X`", "it could not run: no", "    ok"]
+        {
+            count.read(line);
+        }
+        assert_eq!(count.could_not_run, ["a::b: set `X`"]);
     }
 
     #[test]

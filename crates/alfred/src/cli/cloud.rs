@@ -48,6 +48,10 @@ pub(crate) struct CloudArguments {
     /// How many records each zone takes, instead of what its plan says
     #[arg(long, value_name = "N")]
     pub(crate) quota: Option<u32>,
+
+    /// How many instances the account may have; more orders are refused
+    #[arg(long, value_name = "N")]
+    pub(crate) instances: Option<u32>,
 }
 
 /// A zone's plan at Cloudflare.

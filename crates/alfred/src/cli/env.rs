@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use alfred_model::environment::{OnFailure, Status};
+use alfred_model::id::BatchId;
 use alfred_model::name::Slug;
 use alfred_model::user::UserName;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+
+use crate::api::SetQuota;
+use crate::ttl::Ttl;
 
 /// Commands about environments.
 #[derive(Debug, Subcommand)]
@@ -32,6 +36,12 @@ pub(crate) enum EnvCommand {
     /// Try again now, instead of at the next time
     Retry(RetryArguments),
 
+    /// Let an environment live longer than it would
+    Extend(ExtendArguments),
+
+    /// Show how many environments a user may have, and set it
+    Quota(QuotaArguments),
+
     /// Delete environments: their names vanish, their VMs are wiped and go back to the pool
     Delete(DeleteArguments),
 }
@@ -40,7 +50,8 @@ pub(crate) enum EnvCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alfred env create --wait\n  \
                         alfred env create --slug brave-tiger --ssh-key ~/.ssh/id_ed25519.pub\n  \
-                        alfred env create --count 20 --wait --json")]
+                        alfred env create --count 20 --ttl 8h --wait --json\n\n\
+                        Exit codes of `--wait`: 0 all are active, 3 some are, 1 none is.")]
 pub(crate) struct CreateArguments {
     /// How many
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -53,6 +64,11 @@ pub(crate) struct CreateArguments {
     /// Wait until each one is active or has failed
     #[arg(long)]
     pub(crate) wait: bool,
+
+    /// It is deleted after so long, such as `8h`, `90m`, `7d` or `never`; its owner is warned before. What the server's
+    /// configuration says, where not given
+    #[arg(long, value_name = "TIME", value_parser = Ttl::from_str)]
+    pub(crate) ttl: Option<Ttl>,
 
     /// Who it is for; only an administrator may ask for others
     #[arg(long, value_name = "NAME", value_parser = UserName::from_str)]
@@ -77,7 +93,8 @@ pub(crate) struct CreateArguments {
 
 /// What `alfred env list` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  alfred env list\n  alfred env list --status error --json")]
+#[command(after_help = "Examples:\n  alfred env list\n  alfred env list --status error --json\n  \
+                        alfred env list --batch 01926f3c-7a1b-7c3d-9e4f-5a6b7c8d9e00")]
 pub(crate) struct ListArguments {
     /// Also deleted ones
     #[arg(long)]
@@ -86,19 +103,71 @@ pub(crate) struct ListArguments {
     /// Only those with this status
     #[arg(long, value_parser = status())]
     pub(crate) status: Option<Status>,
+
+    /// Only those of one request, by the id that `alfred env create` told
+    #[arg(long, value_name = "ID", value_parser = BatchId::from_str)]
+    pub(crate) batch: Option<BatchId>,
 }
 
 /// What `alfred env watch` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  alfred env watch brave-tiger\n  alfred env watch --all --json")]
+#[command(after_help = "Examples:\n  alfred env watch brave-tiger\n  alfred env watch brave-tiger calm-owl\n  \
+                        alfred env watch --all --json\n  \
+                        alfred env watch --batch 01926f3c-7a1b-7c3d-9e4f-5a6b7c8d9e00")]
 pub(crate) struct WatchArguments {
-    /// The environment
-    #[arg(value_parser = Slug::from_str, required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) slug: Option<Slug>,
+    /// The environments
+    #[arg(value_parser = Slug::from_str, value_name = "SLUG", required_unless_present_any = ["all", "batch"])]
+    pub(crate) slugs: Vec<Slug>,
 
     /// Every environment that you may see
-    #[arg(long)]
+    #[arg(long, conflicts_with = "slugs")]
     pub(crate) all: bool,
+
+    /// Those of one request, until each one is active or has failed: as `alfred env create --wait` does, with its exit
+    /// codes
+    #[arg(long, value_name = "ID", value_parser = BatchId::from_str, conflicts_with_all = ["slugs", "all"])]
+    pub(crate) batch: Option<BatchId>,
+}
+
+/// What `alfred env extend` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alfred env extend brave-tiger --ttl 8h\n  alfred env extend brave-tiger --ttl never"
+)]
+pub(crate) struct ExtendArguments {
+    /// The environment
+    #[arg(value_parser = Slug::from_str)]
+    pub(crate) slug: Slug,
+
+    /// It lives at least so long from now on, such as `8h` or `7d`; `never` for no end. An end that is later stays
+    #[arg(long, value_name = "TIME", value_parser = Ttl::from_str)]
+    pub(crate) ttl: Ttl,
+}
+
+/// What `alfred env quota` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alfred env quota\n  alfred env quota ada --set 20\n  alfred env quota ada --clear"
+)]
+pub(crate) struct QuotaArguments {
+    /// Whose; your own, where absent. Only an administrator may see or set that of others
+    #[arg(value_parser = UserName::from_str)]
+    pub(crate) user: Option<UserName>,
+
+    /// At most so many environments that are not deleted
+    #[arg(long, value_name = "N", requires = "user", conflicts_with = "clear")]
+    pub(crate) set: Option<u32>,
+
+    /// No quota of their own any more, but that of all
+    #[arg(long, requires = "user")]
+    pub(crate) clear: bool,
+}
+
+impl QuotaArguments {
+    /// The quota to set, if one is to be set.
+    pub(crate) fn change(&self) -> Option<SetQuota> {
+        (self.clear || self.set.is_some()).then_some(SetQuota { quota: self.set })
+    }
 }
 
 /// What `alfred env retry` takes.

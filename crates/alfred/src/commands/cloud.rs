@@ -99,10 +99,11 @@ fn options(arguments: &CloudArguments) -> Result<Options, Failure> {
     {
         return Err(Failure::usage(format!("the zone `{}` is named twice", twice.1)));
     }
-    let delays = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
+    let mut contabo = if arguments.instant { contabo::Options::instant() } else { contabo::Options::demo() };
+    contabo.instance_cap = arguments.instances.unwrap_or(contabo.instance_cap);
     Ok(Options {
         cloudflare: cloudflare::Options { zones, ..cloudflare::Options::default() },
-        contabo: delays,
+        contabo,
         faults: rules(&arguments.fault)?,
         state_file: arguments.state.clone(),
         ..Options::default()

@@ -2,8 +2,11 @@
 
 mod create;
 mod delete;
+mod extend;
 pub(super) mod follow;
 pub(super) mod list;
+mod outcome;
+mod quota;
 mod show;
 mod watch;
 
@@ -20,6 +23,8 @@ pub(super) async fn run(context: &Context, command: EnvCommand) -> Result<Exit, 
         EnvCommand::Show { slug } => show::run(context, &slug).await,
         EnvCommand::Watch(arguments) => watch::run(context, &arguments).await,
         EnvCommand::Retry(arguments) => retry(context, &arguments).await,
+        EnvCommand::Extend(arguments) => extend::run(context, &arguments).await,
+        EnvCommand::Quota(arguments) => quota::run(context, &arguments).await,
         EnvCommand::Delete(arguments) => delete::run(context, arguments).await,
     }
 }

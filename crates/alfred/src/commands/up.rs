@@ -12,6 +12,7 @@ pub(super) mod providers;
 mod schedule;
 mod spending;
 mod store;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +32,11 @@ use tokio::sync::watch;
 use super::Context;
 use crate::cli::UpArguments;
 use crate::cloudflare_token::watch::Watch;
-use crate::config::Key;
+use crate::config::{Config, Key};
 use crate::error::{Exit, Failure};
 use crate::stop::Stop;
 use crate::system::{SystemClock, SystemRandom};
+use crate::ttl::Ttl;
 use crate::{files, logging};
 
 use providers::Providers;
@@ -112,6 +114,7 @@ async fn with_providers(
 ) -> Result<Exit, Failure> {
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
+    let webhook = webhook::from_config(context)?;
     let settings = settings(context, &providers, &*store).await?;
     if !settings.policy.orders.allowed {
         let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
@@ -124,6 +127,7 @@ async fn with_providers(
         Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
+    let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
     if let Some(watch) = watch {
         // It holds nothing that must be brought to an end.
@@ -132,7 +136,14 @@ async fn with_providers(
     stop.gently.cancelled().await;
     context.printer.note("stopping: what is being done is brought to a resting point; a second signal ends at once");
     ready.send_replace(false);
-    let drained = async { tokio::join!(served, reconciled) };
+    let drained = async {
+        let ended = tokio::join!(served, reconciled);
+        if let Some(told) = told {
+            // It leaves what it was sending to the next process; there is nothing to be done about how it ends.
+            let _ = told.await;
+        }
+        ended
+    };
     tokio::select! {
         biased;
         () = stop.at_once.cancelled() => {
@@ -158,7 +169,10 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let installation = store.installation(proposed).await;
     let installation = installation.map_err(|error| Failure::because("cannot read the database", &error))?;
     let text = |key: Key| config.text(key).unwrap_or_default().to_owned();
-    let policy = spending::policy(config, &providers.policy)?;
+    let mut policy = spending::policy(config, &providers.policy)?;
+    policy.quota = config.parse(Key::Quota, "a number of environments")?;
+    policy.expiry.usual = life(config, Key::TtlDefault, &policy)?;
+    policy.expiry.most = life(config, Key::TtlMax, &policy)?;
     let lease = if providers.policy == Policy::platform() { LEASE } else { LOCAL_LEASE };
     Ok(Settings {
         policy,
@@ -174,6 +188,18 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
         lease,
         audit: schedule::schedule(config)?,
     })
+}
+
+/// A time to live of the configuration.
+fn life(config: &Config, key: Key, policy: &Policy) -> Result<Option<Duration>, Failure> {
+    let expected = "a time such as `8h`, `7d` or `30d`, or `never`";
+    let life = config.parse(key, expected)?.and_then(|Ttl(life)| life);
+    let bounds = policy.expiry.shortest..=alfred_model::expiry::LONGEST;
+    if life.is_none_or(|life| bounds.contains(&life)) {
+        return Ok(life);
+    }
+    let spoken = alfred_model::expiry::spoken;
+    Err(config.wrong(key, &format!("from {} to {}", spoken(*bounds.start()), spoken(*bounds.end()))))
 }
 
 async fn listen(context: &Context) -> Result<TcpListener, Failure> {

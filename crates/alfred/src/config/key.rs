@@ -84,6 +84,16 @@ keys! {
     PoolReady, "pool_ready", "ALFRED_POOL_READY", Plain, Some("0");
     /// Whether contracts that nobody needs are let end without a person: `on` or `off`.
     PoolLapse, "pool_lapse", "ALFRED_POOL_LAPSE", Plain, Some("off");
+    /// How many environments a user may have who has no quota of their own; any number, where nothing is said.
+    Quota, "quota", "ALFRED_QUOTA", Plain, None;
+    /// How long an environment lives whose owner says nothing, such as `7d`; for ever, where nothing is said.
+    TtlDefault, "ttl_default", "ALFRED_TTL_DEFAULT", Plain, None;
+    /// The longest time to live that members may ask for at once, such as `30d`.
+    TtlMax, "ttl_max", "ALFRED_TTL_MAX", Plain, None;
+    /// Where warnings and calls for attention are sent by HTTP POST.
+    WebhookUrl, "webhook_url", "ALFRED_WEBHOOK_URL", Url, None;
+    /// What they are signed with: `whsec_` and 24 to 64 bytes in base64.
+    WebhookSecret, "webhook_secret", "ALFRED_WEBHOOK_SECRET", Secret, None;
     /// Where VMs call home once they are installed, such as `https://alfred.example.com`.
     CallHomeUrl, "call_home_url", "ALFRED_CALL_HOME_URL", Plain, None;
     /// How long after one audit the next one is made, such as `1h` or `30m`; `off` for none.

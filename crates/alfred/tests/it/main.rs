@@ -4,8 +4,10 @@
 
 mod audit;
 mod bad_input;
+mod batch;
 mod config;
 mod dns;
+mod expiry;
 mod house;
 mod life;
 mod output;

@@ -20,6 +20,8 @@ fn the_help_of_every_command_is_as_reviewed() {
         "env show",
         "env watch",
         "env retry",
+        "env extend",
+        "env quota",
         "env delete",
         "vm",
         "vm list",

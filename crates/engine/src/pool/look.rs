@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use alfred_model::environment::ExpiryBound;
 use alfred_model::id::VmId;
 use alfred_model::policy::later;
 use alfred_model::pool;
@@ -51,8 +52,8 @@ impl Engine {
                 Some(instance) => news(&vm, instance, now),
                 None => ended(&vm, now),
             };
+            self.bound_by_contract(new.as_ref().unwrap_or(&vm)).await;
             let Some(row) = new else { continue };
-            contract_ends(&vm, &row);
             let wake = row.released_by.filter(|_| row.state == VmState::Ended);
             let changes = Changes {
                 vms: vec![(row, Lease::Release)],
@@ -67,14 +68,17 @@ impl Engine {
         }
         Ok(())
     }
-}
 
-/// A VM that belongs to an environment was found to be cancelled: the environment must be gone before it is.
-fn contract_ends(before: &Vm, after: &Vm) {
-    if let (Some(id), Some(last_day)) = (before.environment_id, after.cancel_date)
-        && before.cancel_date != after.cancel_date
-    {
-        tracing::warn!(vm = %before.id, environment = %id, %last_day, "the contract of a VM in use ends");
+    /// An environment whose VM's contract ends must be gone before: its owner is warned, and cannot put it off beyond that.
+    /// Done anew at each look, so that a crash or a failing store loses nothing.
+    pub(crate) async fn bound_by_contract(&self, vm: &Vm) {
+        let (Some(id), Some(last_day), Some(at)) = (vm.environment_id, vm.cancel_date, pool::usable_until(vm)) else {
+            return;
+        };
+        let bound = ExpiryBound { at, reason: format!("its VM's contract ends on {last_day}") };
+        if let Err(error) = self.bound_expiry(id, bound).await {
+            tracing::warn!(vm = %vm.id, environment = %id, error = %error, "an environment was not bounded by its VM's contract");
+        }
     }
 }
 

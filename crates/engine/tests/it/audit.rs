@@ -212,7 +212,7 @@ async fn an_environment_that_came_back_keeps_its_record() {
     row.version = 0;
     let restored = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let new = NewEnvironments { environments: vec![row], events: Vec::new(), idempotency: None };
+        let new = NewEnvironments { environments: vec![row], events: Vec::new(), idempotency: None, quota: None };
         world.store.create_environments(new).await.expect("the row is good");
     };
     let (report, ()) = tokio::join!(repair(&process, Limits::default()), restored);

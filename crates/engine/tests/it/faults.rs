@@ -97,6 +97,10 @@ impl Case {
         // A 429 without a word on how long means Cloudflare's block of five minutes.
         world.policy.step_deadline = Duration::from_mins(30);
         view::plant_foreign(&world.cloud).await;
+        if way == Way::Retired {
+            // Another installation would mend what the order is made to suffer from.
+            world.policy.reinstalls_max = 0;
+        }
         let process = world.start();
         if way == Way::Personal {
             let first = world.create(&process, 1).await.remove(0);

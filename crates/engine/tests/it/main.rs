@@ -7,14 +7,19 @@
 )]
 
 mod audit;
+mod contabo_quirks;
 mod dns;
+mod expiry;
 mod faults;
 mod lifecycle;
 mod many;
+mod naming;
+mod pool;
 mod promises;
 mod shared_budget;
 mod simulation;
 mod view;
+mod webhook;
 mod world;
 mod writer;
 mod zones;

@@ -69,6 +69,20 @@ pub(crate) async fn plant_foreign(cloud: &LocalCloud) {
 
 /// Buys a VM of that name, as somebody who is not us.
 pub(crate) async fn plant_vm(cloud: &LocalCloud, name: &str) {
+    let order = json!({"period": 1, "displayName": name});
+    let ordered = call(cloud, "POST", "/v1/compute/instances", &account(cloud).await, order).await;
+    assert!(ordered["data"][0]["instanceId"].is_i64(), "{ordered}");
+}
+
+/// Cancels a VM in the provider's panel, past us.
+pub(crate) async fn cancel_vm(cloud: &LocalCloud, id: i64) {
+    let path = format!("/v1/compute/instances/{id}/cancel");
+    let cancelled = call(cloud, "POST", &path, &account(cloud).await, json!({})).await;
+    assert!(cancelled["data"][0]["cancelDate"].is_string(), "{cancelled}");
+}
+
+/// What a call on the account's behalf carries.
+async fn account(cloud: &LocalCloud) -> [(&'static str, String); 2] {
     let options = contabo::Options::demo();
     let form = format!(
         "grant_type=password&client_id={}&client_secret={}&username={}&password={}",
@@ -83,16 +97,8 @@ pub(crate) async fn plant_vm(cloud: &LocalCloud, name: &str) {
         .expect("the local cloud answers what this test asks");
     let response = cloud.call(request).await.expect("the local cloud answers what this test asks");
     let login: Value = serde_json::from_slice(response.body()).expect("the local cloud answers what this test asks");
-    let headers = [
-        (
-            "authorization",
-            format!("Bearer {}", login["access_token"].as_str().expect("the local cloud answers what this test asks")),
-        ),
-        ("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31".to_owned()),
-    ];
-    let order = json!({"period": 1, "displayName": name});
-    let ordered = call(cloud, "POST", "/v1/compute/instances", &headers, order).await;
-    assert!(ordered["data"][0]["instanceId"].is_i64(), "{ordered}");
+    let token = login["access_token"].as_str().expect("the local cloud answers what this test asks");
+    [("authorization", format!("Bearer {token}")), ("x-request-id", "04e0f898-37b4-48bc-a794-1a57abe6aa31".to_owned())]
 }
 
 /// A call about the zone's records by somebody who is not us, with a token that may do everything.

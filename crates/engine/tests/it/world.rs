@@ -321,6 +321,7 @@ pub(crate) fn request(count: u32) -> CreateEnvironments {
         actor: "alice".parse().expect("a name"),
         setup: Setup::default(),
         on_failure: OnFailure::Pool,
+        life: None,
         idempotency: None,
     }
 }

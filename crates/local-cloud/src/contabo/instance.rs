@@ -255,7 +255,7 @@ impl Instance {
             "productType": self.product.category,
             "productName": self.product.name,
             "defaultUser": self.install.default_user,
-            "applicationId": self.install.application,
+            "applicationId": self.install.application.as_deref().unwrap_or_default(),
         });
         if let Some(message) = self.error_message.as_ref().filter(|_| self.timed_status(now) == Status::Error) {
             object["errorMessage"] = Value::from(message.as_str());

@@ -322,7 +322,11 @@ fn mend(finding: Finding, home: &Home<'_>, action: Action, because: &str) -> Fin
     if settled && own && shown {
         return finding.action(action, because);
     }
-    let why = if settled { "its VM is not surely its own" } else { "its environment is not active" };
+    let why = match environment.status {
+        _ if settled => "its VM is not surely its own",
+        Status::Active => "its environment is in motion",
+        _ => "its environment is not active",
+    };
     finding.action(Action::None, why)
 }
 

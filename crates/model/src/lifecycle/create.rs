@@ -1,6 +1,7 @@
 //! From a VM to an environment that works.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::{Context, ServerSays, Situation, Transition, event, look_again, may_arrive, overdue, remove, try_again};
 use crate::environment::{Environment, Status, Step};
@@ -17,8 +18,12 @@ const NAME_ATTEMPTS: u32 = 3;
 
 /// The row as it shall be once the store has given the environment a VM of the pool, and the event to add. VM and
 /// address are filled in by the store, in the same transaction.
+///
+/// A VM that fits as it is goes straight on: its display name is a label for people and is set once the environment
+/// works. One that is installed anew takes minutes in any case, and is named first.
 pub fn assigned(environment: &Environment, context: &Context<'_>) -> (Environment, Event) {
-    let mut transition = Transition::new(environment, context.now).step(Step::NameVm, context.now);
+    let step = if environment.setup.is_standard() { Step::ReachVm } else { Step::NameVm };
+    let mut transition = Transition::new(environment, context.now).step(step, context.now);
     transition.environment.assigned_at = Some(context.now);
     let event = event(&transition.environment, context.now, super::ACTOR, "VM taken from the pool");
     (transition.environment, event)
@@ -32,10 +37,9 @@ pub(super) fn named(
     context: &Context<'_>,
 ) -> Transition {
     let environment = situation.environment;
-    let next = if environment.setup.is_standard() { Step::ReachVm } else { Step::InstallVm };
     match result {
         Ok(()) => {
-            let mut transition = Transition::new(environment, context.now).step(next, context.now);
+            let mut transition = after_naming(situation, context);
             transition.vm = situation.vm.map(|vm| {
                 let mut vm = vm.clone();
                 vm.display_name = environment.vm_display_name();
@@ -44,15 +48,36 @@ pub(super) fn named(
             });
             transition.settle(intent, Outcome::Done, None, context.now)
         }
-        Err(failure) if failure.disposition != Disposition::Definite && environment.attempts + 1 < NAME_ATTEMPTS => {
+        Err(failure)
+            if failure.disposition != Disposition::Definite
+                && environment.attempts + 1 < NAME_ATTEMPTS
+                && !overdue(environment, context.policy.step_deadline, context.now) =>
+        {
             try_again(situation, intent, &failure, context)
         }
-        Err(failure) => Transition::new(environment, context.now)
-            // The next look at the VM tells which name it has.
-            .step(if next == Step::ReachVm { Step::AwaitVm } else { next }, context.now)
+        Err(failure) => after_naming(situation, context)
             .settle(intent, Outcome::Rejected, Some(failure.words.clone()), context.now)
             .tell(context.now, format!("the VM keeps its old display name: {}", failure.words)),
     }
+}
+
+fn after_naming(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
+    let environment = situation.environment;
+    let next = match environment.status {
+        Status::Active => return settled(situation, context),
+        // Earlier versions named every VM first: such rows may still be on their way.
+        _ if environment.setup.is_standard() => Step::ReachVm,
+        _ => Step::InstallVm,
+    };
+    Transition::new(environment, context.now).step(next, context.now)
+}
+
+/// An environment that works has nothing more to do, but for one look after a write without an answer.
+pub(super) fn settled(situation: &Situation<'_>, context: &Context<'_>) -> Transition {
+    let mut transition = Transition::new(situation.environment, context.now).step(Step::Settled, context.now);
+    let unsettled = situation.open_intent(IntentKind::WriteRecord).is_some();
+    transition.environment.wake_at = unsettled.then(|| later(context.now, context.policy.write_grace));
+    transition
 }
 
 /// The provider accepted to install the VM anew, or not. Installing twice does no harm: nobody else has the VM.
@@ -249,10 +274,12 @@ pub(super) fn verified(situation: &Situation<'_>, says: &[ServerSays], context: 
     let Some(problem) =
         environment.address.map_or(Some("it has no address".to_owned()), |address| first_wrong(says, address))
     else {
-        let mut transition = Transition::new(environment, context.now).step(Step::Settled, context.now);
+        let mut transition = if is_misnamed(situation) {
+            Transition::new(environment, context.now).step(Step::NameVm, context.now)
+        } else {
+            settled(situation, context)
+        };
         transition.environment.status = Status::Active;
-        let unsettled = situation.open_intent(IntentKind::WriteRecord).is_some();
-        transition.environment.wake_at = unsettled.then(|| later(context.now, context.policy.write_grace));
         let servers = says.len();
         let plural = if servers == 1 { "" } else { "s" };
         return transition
@@ -262,7 +289,15 @@ pub(super) fn verified(situation: &Situation<'_>, says: &[ServerSays], context: 
         let words = format!("the name does not answer as written: {problem}");
         return remove::give_up(situation, None, &words, context);
     }
-    look_again(situation, context.policy.dns_interval, &problem, context)
+    let asked_for = Duration::try_from(context.now.duration_since(environment.step_since)).unwrap_or_default();
+    look_again(situation, context.policy.dns_wait(asked_for), &problem, context)
+}
+
+/// Whether the environment's own VM has another display name than it should, as one from the pool has.
+fn is_misnamed(situation: &Situation<'_>) -> bool {
+    let environment = situation.environment;
+    let own = situation.vm.filter(|vm| vm.environment_id == Some(environment.id));
+    own.is_some_and(|vm| vm.display_name != environment.vm_display_name())
 }
 
 fn first_wrong(says: &[ServerSays], address: Ipv4Addr) -> Option<String> {

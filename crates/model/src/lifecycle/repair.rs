@@ -8,11 +8,10 @@ use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
 
-use super::{Context, Situation, Transition, event};
+use super::{Context, Situation, Transition, create, event};
 use crate::environment::{Status, Step, Wish};
 use crate::event::Event;
 use crate::intent::IntentKind;
-use crate::policy::later;
 use crate::vm::VmState;
 
 /// Why a record is not repaired.
@@ -77,8 +76,5 @@ pub fn repair(
 
 /// A repair failed for good: the environment is left as it was, and the next audit tells of its record again.
 pub(super) fn end(situation: &Situation<'_>, words: &str, context: &Context<'_>) -> Transition {
-    let mut transition = Transition::new(situation.environment, context.now).step(Step::Settled, context.now);
-    let unsettled = situation.open_intent(IntentKind::WriteRecord).is_some();
-    transition.environment.wake_at = unsettled.then(|| later(context.now, context.policy.write_grace));
-    transition.tell(context.now, format!("the DNS record could not be repaired: {words}"))
+    create::settled(situation, context).tell(context.now, format!("the DNS record could not be repaired: {words}"))
 }

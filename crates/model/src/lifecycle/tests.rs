@@ -1,5 +1,6 @@
 //! The rules of the lifecycle, held against a small world with random faults.
 
+mod naming;
 mod waits;
 
 use std::net::Ipv4Addr;
@@ -48,6 +49,20 @@ fn environment() -> Environment {
     }
 }
 
+/// Whoever waits for what needs a person hears when it begins and when a creation failed, and of nothing else.
+fn check_kind(before: &Environment, transition: &Transition) {
+    let after = &transition.environment;
+    let failed = |environment: &Environment| environment.status == Status::Error;
+    let needs_a_person = |environment: &Environment| environment.attention && !failed(environment);
+    let begins = (needs_a_person(after) && !before.attention) || (failed(after) && !failed(before));
+    let told = transition.event.as_ref().map(|event| event.kind);
+    if begins {
+        assert_eq!(told, Some(EventKind::Attention), "{after:?}");
+    } else if !failed(after) {
+        assert_ne!(told, Some(EventKind::Attention), "{after:?}");
+    }
+}
+
 /// What is really there, as opposed to what the rows say.
 struct World {
     now: Timestamp,
@@ -55,6 +70,11 @@ struct World {
     environment: Environment,
     vm: Option<Vm>,
     rows_of_vms: Vec<VmId>,
+    /// A VM that may be taken, and the display name that the provider shows of the environment's VM.
+    pool: Option<Vm>,
+    label: String,
+    renames: u32,
+    last_rename_lost: Option<Timestamp>,
     intents: Vec<Intent>,
     bought: Vec<VmId>,
     orders_sent: u32,
@@ -73,6 +93,10 @@ impl World {
             environment: environment(),
             vm: None,
             rows_of_vms: Vec::new(),
+            pool: None,
+            label: "alfredos-brave-tiger".to_owned(),
+            renames: 0,
+            last_rename_lost: None,
             intents: Vec::new(),
             bought: Vec::new(),
             orders_sent: 0,
@@ -109,6 +133,9 @@ impl World {
         let vm = self.vm.clone();
         let situation = Situation { environment: &environment, vm: vm.as_ref(), open_intents: &open };
         let action = next(&situation);
+        if action == Action::Assign && self.assign() {
+            return false;
+        }
         let intent = action.intent_kind().map(|kind| {
             open.iter().find(|intent| intent.kind == kind).cloned().unwrap_or_else(|| self.write_intent(kind))
         });
@@ -120,6 +147,7 @@ impl World {
         let context = Context { now: self.now, unit: 0.5, policy: &self.policy };
         let transition = advance(&situation, settled.as_ref(), report, &context);
         self.history.push(format!("{action:?} -> {} {}", transition.environment.status, transition.environment.step));
+        check_kind(&environment, &transition);
         self.take(transition);
         self.check();
         match self.environment.wake_at {
@@ -187,16 +215,16 @@ impl World {
                     (_, Some(id)) => Report::OrderFound(Self::instance(*id)),
                 }
             }
-            Action::NameVm(_) => Report::Named(if self.chance(3) == 1 { Err(lost()) } else { Ok(()) }),
+            Action::NameVm(id) => Report::Named(self.rename(*id)),
             Action::StartVm(_) => Report::Started(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::InstallVm(_) => Report::InstallAccepted(if self.chance(3) == 1 { Err(wait()) } else { Ok(()) }),
             Action::ObserveVm(id) => match self.chance(6) {
                 1 => Report::ReadFailed(wait()),
                 2 => Report::VmSeen(None),
-                3 => Report::VmSeen(Some(SeenInstance { address: None, ..Self::instance(*id) })),
-                4 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Installing, ..Self::instance(*id) })),
-                5 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Error, ..Self::instance(*id) })),
-                _ => Report::VmSeen(Some(Self::instance(*id))),
+                3 => Report::VmSeen(Some(SeenInstance { address: None, ..self.shown(*id) })),
+                4 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Installing, ..self.shown(*id) })),
+                5 => Report::VmSeen(Some(SeenInstance { status: InstanceStatus::Error, ..self.shown(*id) })),
+                _ => Report::VmSeen(Some(self.shown(*id))),
             },
             Action::ReachVm(_) => {
                 self.reached = self.chance(2) == 0;
@@ -254,6 +282,7 @@ impl World {
             let before = self.vm.as_ref().and_then(|vm| vm.environment_id);
             if before.is_some() && vm.environment_id.is_none() {
                 assert!(!self.record, "the VM left while its name still stood in the zone: {:#?}", self.history);
+                self.late_renames_meet_nobody(&vm);
             }
             self.vm = Some(vm);
         }
@@ -324,8 +353,9 @@ proptest! {
         faults in prop::collection::vec(any::<u8>(), 0..30),
         later_faults in prop::collection::vec(any::<u8>(), 0..30),
         turns in 0_usize..40,
+        pool in any::<bool>(),
     ) {
-        let mut world = World::new(faults);
+        let mut world = if pool { World::with_pool(faults) } else { World::new(faults) };
         world.run(turns);
         world.faults = later_faults;
         world.ask_to_delete();
@@ -347,7 +377,7 @@ proptest! {
         let mut world = World::new(faults);
         world.run(300);
         let released = world.intents.iter()
-            .filter(|intent| intent.kind == IntentKind::OrderVm && intent.outcome == Outcome::Rejected)
+            .filter(|intent| intent.kind == IntentKind::OrderVm && matches!(intent.outcome, Outcome::Rejected | Outcome::NotSent))
             .count();
         prop_assert!(world.orders_sent as usize <= released + 1, "{:#?}", world.history);
         prop_assert!(world.bought.len() <= 1, "{:#?}", world.history);
@@ -406,18 +436,6 @@ fn the_provider_s_own_word_on_waiting_is_kept() {
     assert_eq!(policy.backoff(1, Some(day), 0.0), day);
     assert!(policy.backoff(30, None, 0.999) <= policy.backoff_cap);
     assert_eq!(policy.backoff(1, None, 0.0), Duration::ZERO);
-}
-
-#[test]
-fn a_vm_with_personal_settings_is_installed_anew_and_a_standard_one_is_not() {
-    let policy = Policy::local();
-    let mut row = environment();
-    (row.step, row.vm_id, row.address) = (Step::NameVm, Some(VmId(1)), Some(ADDRESS));
-    let standard = transition(&row, Report::Named(Ok(())), Timestamp::UNIX_EPOCH, &policy);
-    assert_eq!(standard.environment.step, Step::ReachVm);
-    row.setup.ssh_keys = vec!["ssh-ed25519 AAAA".to_owned()];
-    let personal = transition(&row, Report::Named(Ok(())), Timestamp::UNIX_EPOCH, &policy);
-    assert_eq!(personal.environment.step, Step::InstallVm);
 }
 
 #[test]

@@ -138,3 +138,6 @@ fn renewals(began_at: Timestamp, months: u32) -> impl Iterator<Item = Timestamp>
         began.checked_add(ahead.months()).ok().map(|zoned| zoned.timestamp())
     })
 }
+
+#[cfg(test)]
+mod tests;

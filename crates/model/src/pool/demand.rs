@@ -118,3 +118,6 @@ fn covering(expected: f64) -> u32 {
     }
     number
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,3 +211,6 @@ fn failing(rules: &OrderRules, state: &PoolState, spending: &Spending<'_>, now: 
         words: last.answer.clone().unwrap_or_else(|| "none".to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests;

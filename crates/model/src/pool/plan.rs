@@ -193,3 +193,6 @@ fn lapse(situation: &PoolSituation<'_>, rules: &PoolRules, wanted: u32, peak: u3
     unneeded.sort_unstable_by_key(|lapse| (lapse.decide_by, lapse.vm_id));
     unneeded
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use crate::id::{IntentId, VmId};
 use crate::policy::Policy;
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 64, 0, 1);
-const START: Timestamp = Timestamp::UNIX_EPOCH;
+pub(super) const START: Timestamp = Timestamp::UNIX_EPOCH;
 
-fn vm(state: VmState, step: VmStep) -> Vm {
+pub(super) fn vm(state: VmState, step: VmStep) -> Vm {
     Vm {
         id: VmId(100),
         display_name: "alfredos-brave-tiger".to_owned(),
@@ -53,7 +53,7 @@ fn instance(status: InstanceStatus) -> SeenInstance {
     }
 }
 
-fn intent(number: u128, kind: IntentKind) -> Intent {
+pub(super) fn intent(number: u128, kind: IntentKind) -> Intent {
     Intent {
         id: IntentId(uuid::Uuid::from_u128(number)),
         kind,

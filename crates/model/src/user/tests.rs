@@ -18,3 +18,10 @@ fn display_keeps_to_a_width() {
     let name: UserName = "ada".parse().unwrap();
     assert_eq!(format!("{name:<5}|"), "ada  |");
 }
+
+#[test]
+fn four_fifths_of_a_quota_are_nearly_all() {
+    let told = |used, limit| QuotaUse { used, limit, own: false }.is_nearly_used();
+    assert!(!told(7, Some(10)) && told(8, Some(10)) && told(12, Some(10)));
+    assert!(told(0, Some(0)) && !told(1_000_000, None));
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alfred_model::failure::Disposition;
+use alfred_model::policy::later;
 use alfred_model::seam::Clock;
 use bytes::Bytes;
 use http::Method;
@@ -30,6 +31,9 @@ const LIFETIME: i64 = 300;
 /// The login has answered `invalid_grant` to good credentials under load; a second try after this was taken.
 const SECOND_TRY_AFTER: Duration = Duration::from_millis(1_500);
 
+/// No `retry-after` holds up all callers longer than this.
+const LONGEST_HOLD: Duration = Duration::from_mins(5);
+
 pub(super) struct Login {
     wire: Wire,
     options: Arc<ContaboOptions>,
@@ -42,7 +46,23 @@ pub(super) struct Login {
 #[derive(Default)]
 struct State {
     token: Option<(Token, Timestamp)>,
-    failed: Option<(u64, ProviderError)>,
+    failed: Option<Failed>,
+}
+
+/// A login that failed, for those who waited for it and, until the provider's `retry-after` has passed, for all.
+struct Failed {
+    /// Which of the logins it was, counted from 1.
+    number: u64,
+    error: ProviderError,
+    until: Timestamp,
+}
+
+impl Failed {
+    /// The failure as it is for whoever asks at `now`.
+    fn error(&self, now: Timestamp) -> ProviderError {
+        let left = Duration::try_from(self.until.duration_since(now)).ok().filter(|left| !left.is_zero());
+        ProviderError { disposition: Disposition::Wait { after: left }, ..self.error.clone() }
+    }
 }
 
 /// A token; never shown.
@@ -68,15 +88,16 @@ impl Login {
     pub(super) async fn token(&self, call: &Call) -> Result<Token, ProviderError> {
         let ended_before = self.ended.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;
+        let now = self.clock.now();
         if let Some((token, until)) = &state.token
-            && self.clock.now() < *until
+            && now < *until
         {
             return Ok(token.clone());
         }
-        let failed = state.failed.take_if(|(number, _)| *number <= ended_before);
+        let failed = state.failed.take_if(|failed| failed.number <= ended_before && failed.until <= now);
         drop(failed);
-        if let Some((_, error)) = &state.failed {
-            return Err(not_sent(error.clone(), call));
+        if let Some(failed) = &state.failed {
+            return Err(not_sent(failed.error(now), call));
         }
         let outcome = self.log_in().await;
         let number = self.ended.fetch_add(1, Ordering::SeqCst) + 1;
@@ -87,8 +108,13 @@ impl Login {
                 Ok(token)
             }
             Err(error) => {
+                let now = self.clock.now();
+                let held = match error.disposition {
+                    Disposition::Wait { after } => after.unwrap_or_default().min(LONGEST_HOLD),
+                    Disposition::Definite | Disposition::Unknown => Duration::ZERO,
+                };
                 state.token = None;
-                state.failed = Some((number, error.clone()));
+                state.failed = Some(Failed { number, error: error.clone(), until: later(now, held) });
                 Err(not_sent(error, call))
             }
         }

@@ -233,6 +233,28 @@ async fn a_hundred_callers_log_in_once_and_fail_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_that_is_put_off_is_put_off_for_all_callers() {
+    let refused = with_header(json(429, ""), "retry-after", "9");
+    let script = Script::new([refused, token(), page(&[], 0)]);
+    let shared = client(&script);
+    for (passed, left) in [(0, 9), (5, 4), (3, 1)] {
+        tokio::time::sleep(Duration::from_secs(passed)).await;
+        let error = shared.instances(&InstanceFilter::all()).await.unwrap_err();
+        assert_eq!(error.disposition, Disposition::Wait { after: Some(Duration::from_secs(left)) });
+        assert_eq!(script.sent().len(), 1, "nothing is sent meanwhile");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(shared.instances(&InstanceFilter::all()).await.unwrap().is_empty());
+    // Whatever the provider says, nobody is held up for ever.
+    let for_ever = with_header(json(429, ""), "retry-after", "99999999");
+    let script = Script::new([for_ever, token(), page(&[], 0)]);
+    let shared = client(&script);
+    shared.instances(&InstanceFilter::all()).await.unwrap_err();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert!(shared.instances(&InstanceFilter::all()).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_are_as_documented() {
     let one = || data(r#"{"instanceId":12,"secretId":3,"cancelDate":"2026-12-21"}"#);
     let mut answers = vec![token(), one(), one(), page(&[], 0), page(&[], 0), page(&[], 0), page(&[], 0)];

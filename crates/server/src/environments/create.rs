@@ -2,6 +2,8 @@
 
 use alfred_engine::CreateEnvironments;
 use alfred_model::environment::{OnFailure, Setup};
+use alfred_model::expiry::AskedLife;
+use alfred_model::id::BatchId;
 use alfred_model::name::{BadSlug, Slug};
 use alfred_model::user::UserName;
 use axum::Json;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::extend;
 use super::view::EnvironmentView;
 use crate::app::{App, Shared};
 use crate::auth::{Caller, secret};
@@ -19,6 +22,7 @@ use crate::input::JsonBody;
 use crate::lookup;
 use crate::openapi::Refused;
 use crate::problem::{Code, Problem};
+use crate::quota::{self, QuotaView};
 
 /// The client's own name for a request
 /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
@@ -29,7 +33,7 @@ const KEY_MAX: usize = 255;
 /// What is asked for. Every field may be left out: `{}` asks for one environment with a generated slug.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(example = json!({"slug": "brave-tiger", "time_zone": "Europe/Berlin", "on_failure": "pool"}))]
+#[schema(example = json!({"slug": "brave-tiger", "time_zone": "Europe/Berlin", "on_failure": "pool", "ttl_seconds": 28800}))]
 pub(crate) struct CreateBody {
     /// The name; only with a count of 1. A generated one, where absent.
     slug: Option<String>,
@@ -46,6 +50,11 @@ pub(crate) struct CreateBody {
     /// What becomes of a VM that was bought for an environment which then failed; `pool`, where absent.
     #[schema(schema_with = crate::schema::on_failure)]
     on_failure: Option<OnFailure>,
+    /// They are deleted so many seconds from now on, after a warning; null for no end at all. What the server's
+    /// configuration says, where absent.
+    #[serde(deserialize_with = "extend::life")]
+    #[schema(value_type = Option<u64>)]
+    ttl_seconds: AskedLife,
 }
 
 /// Environments that were asked for.
@@ -53,6 +62,11 @@ pub(crate) struct CreateBody {
 pub(crate) struct CreatedEnvironments {
     /// Each of them, in the order they were made.
     environments: Vec<EnvironmentView>,
+    /// This request, by which `GET /v1/environments` finds all of them.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    batch: Option<BatchId>,
+    /// How much of their owner's quota is used now.
+    quota: QuotaView,
 }
 
 /// Ask for environments
@@ -77,6 +91,7 @@ pub(crate) async fn create(
     let key = idempotency_key(&headers)?;
     let slug = body.slug.as_deref().map(read_slug).transpose()?;
     let owner = owner(&app, &caller, body.owner.as_deref()).await?;
+    let life = extend::granted(&app, &caller, body.ttl_seconds)?;
     let mut request = CreateEnvironments {
         slug,
         count: body.count.unwrap_or(1),
@@ -84,11 +99,17 @@ pub(crate) async fn create(
         actor: caller.user,
         setup: Setup { ssh_keys: body.ssh_keys, time_zone: body.time_zone, script: body.script },
         on_failure: body.on_failure.unwrap_or(OnFailure::Pool),
+        life,
         idempotency: None,
     };
-    request.idempotency = key.map(|key| (key, fingerprint(&request)));
+    request.idempotency = key.map(|key| (key, fingerprint(&request, body.ttl_seconds)));
+    let owner = request.owner.clone();
     let environments = app.engine.create(request).await?;
-    let body = CreatedEnvironments { environments: environments.iter().map(EnvironmentView::from).collect() };
+    let body = CreatedEnvironments {
+        environments: environments.iter().map(EnvironmentView::from).collect(),
+        batch: environments.first().and_then(|environment| environment.batch),
+        quota: quota::of(&app, &owner).await?,
+    };
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     if let [only] = environments.as_slice() {
         let location = HeaderValue::from_str(&format!("/v1/environments/{}", only.id));
@@ -125,9 +146,14 @@ async fn owner(app: &App, caller: &Caller, asked: Option<&str>) -> Result<UserNa
     }
 }
 
-/// What makes two requests the same: what they ask for, not how their JSON was written.
-fn fingerprint(request: &CreateEnvironments) -> String {
+/// What makes two requests the same: what they ask for, not how their JSON was written. One that asks for no time to
+/// live has the fingerprint that it had before there was such a thing, so that it can be repeated across an upgrade.
+fn fingerprint(request: &CreateEnvironments, life: AskedLife) -> String {
     let asked = (&request.slug, request.count, &request.owner, &request.setup, request.on_failure);
-    let bytes = serde_json::to_vec(&asked).expect("the request is text and numbers, which JSON can hold");
+    let bytes = match life {
+        AskedLife::Usual => serde_json::to_vec(&asked),
+        life => serde_json::to_vec(&(asked, life)),
+    };
+    let bytes = bytes.expect("the request is text and numbers, which JSON can hold");
     secret::hexadecimal(&Sha256::digest(bytes))
 }

@@ -1,11 +1,13 @@
 //! Listing environments, page by page.
 
 use alfred_model::environment::{Environment, Status};
+use alfred_model::id::BatchId;
 use alfred_store::{EnvironmentQuery, Store};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::view::EnvironmentView;
 use crate::app::Shared;
@@ -29,6 +31,9 @@ pub(crate) struct ListParameters {
     /// Only with this status.
     #[param(schema_with = crate::schema::status)]
     status: Option<Status>,
+    /// Only those of this request: the `batch` of any of them.
+    #[param(value_type = Option<uuid::Uuid>)]
+    batch: Option<Uuid>,
     /// Only this user's; for members, only their own name.
     owner: Option<String>,
     /// Also the deleted ones.
@@ -71,6 +76,7 @@ pub(crate) async fn list(
     }
     let query = EnvironmentQuery {
         owner,
+        batch: asked.batch.map(BatchId),
         // A wish to delete shows as `deleting` before the row says so: that one is found by looking at each row.
         status: asked.status.filter(|status| *status != Status::Deleting),
         include_deleted: asked.include_deleted.unwrap_or(false) || asked.status == Some(Status::Deleted),

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use alfred_model::environment::{Environment, Status, Step};
-use alfred_model::id::{EnvironmentId, RecordId, VmId};
+use alfred_model::id::{BatchId, EnvironmentId, RecordId, VmId};
 use alfred_model::name::{DomainName, Slug};
 use alfred_model::user::UserName;
 use jiff::Timestamp;
@@ -35,6 +35,10 @@ use super::cost::CostView;
         "hours": 73.0,
         "amount": "0.55 EUR"
     },
+    "expires_at": "2026-03-08T09:30:00Z",
+    "expiry_warned_at": null,
+    "expires_at_most": null,
+    "batch": "01926f3c-7a1b-7c3d-9e4f-5a6b7c8d9e00",
     "created_at": "2026-03-01T09:30:00Z",
     "updated_at": "2026-03-01T09:34:12Z"
 }))]
@@ -74,6 +78,18 @@ pub(crate) struct EnvironmentView {
     attempts: u32,
     /// What the use of its VM has cost. Only where one environment is read; null in lists and where it had no VM.
     pub(super) cost: Option<CostView>,
+    /// When it is deleted by itself; null for never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When its owner was warned of `expires_at`; null until then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expiry_warned_at: Option<Timestamp>,
+    /// How far it can be extended; null for any time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at_most: Option<Timestamp>,
+    /// The request that it was asked for in, by which `GET /v1/environments` finds all of them.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    batch: Option<BatchId>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -98,6 +114,10 @@ impl From<&Environment> for EnvironmentView {
             attention: environment.attention,
             attempts: environment.attempts,
             cost: None,
+            expires_at: environment.expires_at,
+            expiry_warned_at: environment.warned_at,
+            expires_at_most: environment.expiry_bound.as_ref().map(|bound| bound.at),
+            batch: environment.batch,
             created_at: environment.created_at,
             updated_at: environment.updated_at,
         }

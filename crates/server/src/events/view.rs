@@ -1,7 +1,7 @@
 //! An event as an environment's owner reads it.
 
 use alfred_model::environment::{Status, Step};
-use alfred_model::event::Event;
+use alfred_model::event::{Event, EventKind};
 use alfred_model::id::EnvironmentId;
 use alfred_model::name::Slug;
 use axum::response::sse;
@@ -18,6 +18,7 @@ use utoipa::ToSchema;
     "at": "2026-03-01T09:34:12Z",
     "status": "active",
     "step": "settled",
+    "kind": "progress",
     "actor": "alfred",
     "message": "the name answers with 203.0.113.7"
 }))]
@@ -39,6 +40,9 @@ pub(crate) struct EventView {
     /// The step that is next.
     #[schema(schema_with = crate::schema::step)]
     step: Step,
+    /// What it asks of its reader: nothing, to act before something happens, or to act because nothing happens.
+    #[schema(schema_with = crate::schema::event_kind)]
+    kind: EventKind,
     /// Who caused it: a user, or `alfred`.
     actor: String,
     /// What happened.
@@ -54,6 +58,7 @@ impl EventView {
             at: event.at,
             status: event.status,
             step: event.step,
+            kind: event.kind,
             actor: event.actor,
             message: event.message,
         }

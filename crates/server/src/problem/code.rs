@@ -71,6 +71,9 @@ codes! {
     /// The ledger has no such line.
     IntentNotFound = NOT_FOUND, "intent_not_found", "the ledger has no such line",
         "`GET /v1/ledger` lists its lines, `GET /v1/pool` the orders of which nothing is known";
+    /// The path names no user.
+    UserNotFound = NOT_FOUND, "user_not_found", "there is no such user",
+        "`GET /v1/users` lists them";
     /// The path knows other methods.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",
         "the `allow` header lists the methods that it takes";
@@ -80,12 +83,18 @@ codes! {
     /// Another environment has the slug.
     SlugTaken = CONFLICT, "slug_taken", "the slug is taken",
         "choose another slug, or leave it out to get a generated one";
+    /// The owner would have more environments than they may.
+    OverQuota = CONFLICT, "over_quota", "the quota does not allow that many environments",
+        "delete environments, or ask an administrator for a larger quota; `GET /v1/quota` shows yours";
     /// No zone has room for the names.
     NoRoom = CONFLICT, "no_room", "no zone has room for that many names",
         "delete environments, give `alfred up` another zone, or move a zone to a larger plan";
     /// The idempotency key was used for another request.
     KeyReused = CONFLICT, "key_reused", "the idempotency key belongs to another request",
         "use a new key for a new request, and the same body with the same key";
+    /// This environment cannot be extended.
+    ExtensionRefused = CONFLICT, "extension_refused", "the environment cannot be extended",
+        "look at its status and end with `GET /v1/environments/SLUG`";
     /// This environment cannot be retried now.
     RetryRefused = CONFLICT, "retry_refused", "the environment cannot be retried now",
         "look at its status and reason with `GET /v1/environments/SLUG`";
@@ -131,6 +140,9 @@ codes! {
     /// The reason of a pause cannot be kept.
     BadReason = UNPROCESSABLE_ENTITY, "bad_reason", "the reason cannot be used",
         "give at most 200 characters in one line, or none";
+    /// A time to live is too short or too long.
+    BadTtl = UNPROCESSABLE_ENTITY, "bad_ttl", "the time to live cannot be used",
+        "ask for a time within the bounds that the detail names";
     /// A user name is none.
     BadUserName = UNPROCESSABLE_ENTITY, "bad_user_name", "the user name cannot be used",
         "use 1 to 64 of a-z, 0-9, `.`, `_`, `@` and `-`, beginning with a letter or digit";

@@ -14,6 +14,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. } => Self::new(Code::Conflict, words),
             StoreError::SlugTaken { .. } => Self::new(Code::SlugTaken, words),
             StoreError::KeyReused => Self::new(Code::KeyReused, words),
+            StoreError::OverQuota { .. } => Self::new(Code::OverQuota, words),
             StoreError::UserExists { .. } => Self::new(Code::UserExists, words),
             // A driver's error is most often a lost connection, and trying again is right for the others too.
             StoreError::Locked | StoreError::Full | StoreError::Open { .. } | StoreError::Database { .. } => {
@@ -37,6 +38,7 @@ impl From<RequestError> for Problem {
             RequestError::Setup(_) => Self::new(Code::BadSetup, words),
             RequestError::Domain(_) => Self::new(Code::BadSlug, words),
             RequestError::NotFound(_) => Self::new(Code::EnvironmentNotFound, words),
+            RequestError::Extension { .. } => Self::new(Code::ExtensionRefused, words),
             RequestError::Retry(_) => Self::new(Code::RetryRefused, words),
             RequestError::Store(error) => error.into(),
         }

@@ -3,8 +3,6 @@ ALTER TABLE vms ADD COLUMN contract_began_at INTEGER;
 ALTER TABLE vms ADD COLUMN contract_months INTEGER;
 ALTER TABLE vms ADD COLUMN price TEXT;
 ALTER TABLE vms ADD COLUMN reinstalls INTEGER NOT NULL DEFAULT 0;
--- VMs that can be given to environments which end before they do.
-CREATE INDEX vms_retiring ON vms (cancel_date, id) WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring');
 
 -- The line of the provider's own audit log that shows the same request.
 ALTER TABLE intents ADD COLUMN audit_id INTEGER;
@@ -14,4 +12,4 @@ CREATE INDEX intents_kind_time ON intents (kind, created_at);
 -- Since when an environment has its VM.
 ALTER TABLE environments ADD COLUMN assigned_at INTEGER;
 -- Demand of the last weeks is read from what ended then.
-CREATE INDEX environments_ended ON environments (updated_at) WHERE status = 'deleted';
+CREATE INDEX environments_ended ON environments (status, updated_at);

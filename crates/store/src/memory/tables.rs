@@ -48,6 +48,7 @@ impl Tables {
     pub(super) fn list_environments(&self, query: &EnvironmentQuery) -> Vec<Environment> {
         let fits = |row: &&Environment| {
             query.owner.as_ref().is_none_or(|owner| row.owner == *owner)
+                && query.batch.is_none_or(|batch| row.batch == Some(batch))
                 && query.status.is_none_or(|status| row.status == status)
                 && (row.status != Status::Deleted || query.shows_deleted())
                 && query.after.is_none_or(|after| row.id > after)
@@ -66,7 +67,13 @@ impl Tables {
                 && (!query.only_open || intent.outcome.is_open())
                 && query.since.is_none_or(|since| intent.created_at >= since)
         };
-        self.intents.values().rev().filter(fits).take(at_most(query.limit)).cloned().collect()
+        if query.since.is_none() {
+            return self.intents.values().rev().filter(fits).take(at_most(query.limit)).cloned().collect();
+        }
+        let mut found: Vec<Intent> = self.intents.values().filter(fits).cloned().collect();
+        found.sort_by_key(|intent| std::cmp::Reverse((intent.created_at, intent.id)));
+        found.truncate(at_most(query.limit));
+        found
     }
 
     pub(super) fn list_events(&self, environment: Option<EnvironmentId>, after: i64, limit: usize) -> Vec<Event> {

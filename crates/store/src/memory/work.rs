@@ -31,6 +31,7 @@ impl Tables {
                 return Err(rule::environment_conflict(environment));
             }
         }
+        self.refuse_over_quota(&new)?;
         if let Some(key) = new.idempotency {
             let environments = new.environments.iter().map(|environment| environment.id).collect();
             self.used_keys.insert((key.user, key.key), UsedKey { request_hash: key.request_hash, environments });
@@ -182,7 +183,10 @@ impl Tables {
                 && filter.product.as_ref().is_none_or(|product| vm.product == *product)
                 && filter.region.as_ref().is_none_or(|region| vm.region == *region)
         };
-        let ending_first = |vm: &&Vm| (vm.cancel_date.is_none(), vm.cancel_date, vm.assignable_at, vm.id);
+        let ending_first = |vm: &&Vm| match vm.cancel_date {
+            Some(last_day) => (false, Some(last_day), None, vm.id),
+            None => (true, None, vm.assignable_at, vm.id),
+        };
         self.vms.all().filter(fits).min_by_key(ending_first).cloned()
     }
 
@@ -203,7 +207,7 @@ impl Tables {
         Some(intent)
     }
 
-    fn put_environment(&mut self, environment: Environment, lease: Lease) {
+    pub(super) fn put_environment(&mut self, environment: Environment, lease: Lease) {
         if environment.status == Status::Deleted {
             if self.live_slugs.get(&environment.slug) == Some(&environment.id) {
                 self.live_slugs.remove(&environment.slug);

@@ -96,7 +96,7 @@ async fn claim(
 }
 
 /// The rows that can be understood; the others stay leased until the claim ends, and are logged.
-fn understood<T: Record>(rows: &[AnyRow]) -> Vec<T> {
+pub(super) fn understood<T: Record>(rows: &[AnyRow]) -> Vec<T> {
     let log = |error: &StoreError| tracing::error!(%error, "a due row is left out");
     rows.iter().filter_map(|row| T::from_row(row).inspect_err(log).ok()).collect()
 }

@@ -6,6 +6,7 @@ use alfred_model::environment::Environment;
 use alfred_model::id::{EnvironmentId, InstallationId};
 use async_trait::async_trait;
 
+use super::quota::refuse_over_quota;
 use super::row::{ENVIRONMENT, Record, Row, environment_values};
 use super::session::Session;
 use super::statement::{CHUNK, Statement, Value, new_columns};
@@ -23,6 +24,7 @@ impl Work for NewEnvironments {
             return Ok(before);
         }
         self.refuse_taken(session).await?;
+        refuse_over_quota(session, self).await?;
         if let Some(key) = &self.idempotency {
             self.note_key(session, key).await?;
         }

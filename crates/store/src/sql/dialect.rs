@@ -25,7 +25,15 @@ impl Dialect {
         }
     }
 
-    /// The same, leaving out the rows that another replica is just taking.
+    /// The same for rows whose key stays: rows that refer to them can be added meanwhile.
+    pub(super) fn for_no_key_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
+    /// As [`Dialect::for_update`], leaving out the rows that another replica is just taking.
     pub(super) fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",

@@ -136,6 +136,14 @@ impl Reader {
         self.all("reading events", events_statement(environment, after, limit)).await
     }
 
+    pub(super) async fn notices(&self, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let select = Statement::new(format!("SELECT {EVENT} FROM events WHERE kind <> 'progress' AND sequence > "))
+            .value(after)
+            .text(" ORDER BY sequence LIMIT ")
+            .value(Value::count(limit));
+        self.all("reading events of note", select).await
+    }
+
     pub(super) async fn last_event(&self) -> Result<i64, StoreError> {
         let select = Statement::new("SELECT value FROM counters WHERE name = 'events'");
         let rows = self.rows("reading the newest event", select).await?;
@@ -180,6 +188,9 @@ fn environments_statement(query: &EnvironmentQuery) -> Statement {
     };
     if let Some(owner) = &query.owner {
         select = select.text(" AND owner = ").value(owner.as_str());
+    }
+    if let Some(batch) = query.batch {
+        select = select.text(" AND batch = ").value(Value::shown(&batch));
     }
     if let Some(after) = query.after {
         select = select.text(" AND id > ").value(Value::shown(&after));

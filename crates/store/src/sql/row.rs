@@ -86,7 +86,7 @@ impl<'r> Row<'r> {
         u32::try_from(self.number(column)?).map_err(|error| self.damaged(column, error))
     }
 
-    fn maybe_count(&self, column: &str) -> Result<Option<u32>, StoreError> {
+    pub(super) fn maybe_count(&self, column: &str) -> Result<Option<u32>, StoreError> {
         let number = self.maybe_number(column)?;
         number.map(u32::try_from).transpose().map_err(|error| self.damaged(column, error))
     }

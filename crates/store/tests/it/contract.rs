@@ -2,9 +2,11 @@
 
 mod commits;
 mod environments;
+mod expiry;
 mod leases;
 mod ledger;
 mod pool;
+mod quota;
 mod shared;
 mod sightings;
 mod users;
@@ -43,6 +45,21 @@ on_every_store! {
         lists_are_filtered_and_paged
         lists_know_deleted_environments
         nul_characters_do_not_hurt;
+    expiry:
+        an_end_is_read_back
+        an_end_changes_only_from_what_was_read
+        what_is_over_is_wished_absent
+        a_worker_does_not_write_the_end
+        what_is_due_comes_soonest_first
+        of_an_extension_and_a_deletion_one_wins
+        notices_are_the_events_of_note
+        a_batch_is_listed;
+    quota:
+        what_is_over_the_quota_is_refused_as_a_whole
+        what_is_deleted_counts_no_more
+        a_user_may_have_a_quota_of_their_own
+        a_repeated_request_is_not_counted_twice
+        many_at_once_stay_within_the_quota;
     leases:
         due_rows_are_claimed_oldest_first
         a_claim_brings_company
@@ -78,10 +95,14 @@ on_every_store! {
         a_later_caller_does_not_help_an_earlier_one
         filters_do_not_share_a_vm
         vms_are_listed
-        what_the_limit_counts;
+        what_the_limit_counts
+        vms_that_end_serve_only_who_ends_before
+        callers_with_other_ends_at_once_get_other_vms
+        demand_is_read_from_environments;
     ledger:
         lines_are_added_and_overwritten
         lines_are_listed_newest_first
+        lines_since_a_time_are_listed_by_it
         a_vm_calls_home_once
         a_call_home_wakes_but_not_the_settled
         a_call_home_survives_a_stale_write

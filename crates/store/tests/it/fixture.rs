@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use alfred_model::environment::{Environment, OnFailure, Setup, Status, Step, Wish};
 use alfred_model::event::{Event, EventKind};
+use alfred_model::expiry::Expiry;
 use alfred_model::id::{EnvironmentId, IntentId, TokenId, VmId};
 use alfred_model::intent::{Intent, IntentKind, Outcome};
 use alfred_model::user::{AccessToken, Role, User};
-use alfred_model::vm::{Vm, VmState, VmStep};
+use alfred_model::vm::{Contract, Vm, VmState, VmStep};
 use alfred_store::{
-    Assignment, Changes, Claim, ClaimedEnvironment, Lease, MemoryStore, NewEnvironments, PoolFilter, SqlOptions,
-    SqlStore, Store,
+    Assignment, Changes, Claim, ClaimedEnvironment, ExpiryChange, Lease, MemoryStore, NewEnvironments, PoolFilter,
+    SqlOptions, SqlStore, Store,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -42,7 +43,7 @@ pub(crate) fn environment(number: u128) -> Environment {
         on_failure: OnFailure::Pool,
         attempts: 0,
         step_since: at(0),
-        assigned_at: None,
+        assigned_at: Some(at(-5)),
         released_at: None,
         wake_at: Some(at(0)),
         reason: None,
@@ -55,6 +56,23 @@ pub(crate) fn environment(number: u128) -> Environment {
         created_at: at(0),
         updated_at: at(0),
         version: 0,
+    }
+}
+
+/// One whose owner is warned, and which ends, at these times.
+pub(crate) fn ending(number: u128, warn: i64, end: i64) -> Environment {
+    Environment { expires_at: Some(at(end)), warn_at: Some(at(warn)), ..environment(number) }
+}
+
+/// Another end for a row that was read.
+pub(crate) fn expiry_change(read: &Environment, becomes: Expiry, seconds: i64) -> ExpiryChange {
+    ExpiryChange {
+        id: read.id,
+        expected: read.expiry(),
+        becomes,
+        is_over: false,
+        event: Event { at: at(seconds), kind: EventKind::Warning, ..event(read, "its end changes") },
+        now: at(seconds),
     }
 }
 
@@ -88,8 +106,8 @@ pub(crate) fn vm(number: i64) -> Vm {
         wiped_at: Some(at(-10)),
         install_seen: true,
         cancel_date: None,
-        contract: alfred_model::vm::Contract::default(),
-        reinstalls: 0,
+        contract: Contract { began_at: Some(at(-20)), months: Some(12), price: Some("5.50 EUR".parse().unwrap()) },
+        reinstalls: 1,
         attempts: 0,
         step_since: at(-10),
         wake_at: None,
@@ -111,7 +129,7 @@ pub(crate) fn intent(number: u128, environment: Option<EnvironmentId>) -> Intent
         subject: "alfredos-brave-tiger".to_owned(),
         actor: "alfred".to_owned(),
         outcome: Outcome::Open,
-        audit_id: None,
+        audit_id: Some(7_000_000_000),
         answer: None,
         refused: false,
         call_home_hash: None,
@@ -138,7 +156,12 @@ pub(crate) fn token(number: u128, user: &str) -> AccessToken {
 }
 
 pub(crate) fn new(environments: impl IntoIterator<Item = Environment>) -> NewEnvironments {
-    NewEnvironments { environments: environments.into_iter().collect(), events: Vec::new(), idempotency: None }
+    NewEnvironments {
+        environments: environments.into_iter().collect(),
+        events: Vec::new(),
+        idempotency: None,
+        quota: None,
+    }
 }
 
 /// A claim at `seconds` that holds for a minute.

@@ -16,6 +16,7 @@ use crate::commands::env::follow::{self, Goal};
 use crate::commands::env::list;
 use crate::error::Failure;
 use crate::printer::Printer;
+use crate::stop::Interrupt;
 use crate::table;
 
 pub(super) struct Story<'a> {
@@ -74,9 +75,17 @@ impl<'a> Story<'a> {
             time_zone: None,
             script: None,
             on_failure: None,
+            ttl_seconds: None,
         };
         let made: Environments = self.stage.client.create("/v1/environments", &request).await?;
-        let followed = follow::follow(self.printer, &self.stage.client, made.environments, Goal::Settled).await?;
+        let followed = follow::follow(
+            self.printer,
+            &self.stage.client,
+            made.environments,
+            Goal::Settled,
+            &mut Interrupt::listen()?,
+        )
+        .await?;
         if followed.interrupted {
             return Err(Failure::new("interrupted"));
         }
@@ -174,7 +183,8 @@ impl<'a> Story<'a> {
             self.stage.client.delete(&path).await?;
             taken.push(self.stage.client.get(&path).await?);
         }
-        let followed = follow::follow(self.printer, &self.stage.client, taken, Goal::Gone).await?;
+        let followed =
+            follow::follow(self.printer, &self.stage.client, taken, Goal::Gone, &mut Interrupt::listen()?).await?;
         if let Some(left) = followed.environments.iter().find(|environment| environment.status != "deleted") {
             let reason = left.reason.as_deref().unwrap_or("interrupted");
             return Err(Failure::new(format!("`{}` is {}: {reason}", left.slug, left.status)));

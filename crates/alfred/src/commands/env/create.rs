@@ -4,13 +4,12 @@ use std::path::Path;
 
 use alfred_model::environment::Setup;
 
-use super::Context;
-use super::follow::{self, Followed, Goal};
-use super::list;
-use crate::api::{CreateEnvironments, Environment, Environments};
+use super::{Context, outcome, quota};
+use crate::api::{CreateEnvironments, Environments};
 use crate::cli::CreateArguments;
 use crate::error::{Exit, Failure};
 use crate::files;
+use crate::stop::Interrupt;
 
 /// A file of keys or a script is not larger; what the VM takes is less and is checked apart.
 const FILE_MAX: u64 = 256 * 1024;
@@ -20,54 +19,26 @@ pub(super) async fn run(context: &Context, arguments: CreateArguments) -> Result
     let wait = arguments.wait;
     let request = request(arguments)?;
     let client = context.client()?;
-    let made: Environments = client.create("/v1/environments", &request).await?;
-    if !wait {
-        print(context, made.environments)?;
-        context.printer.note("being made: `alfred env list` shows them, `alfred env watch --all` follows them");
-        return Ok(Exit::Done);
-    }
-    let wished = made.environments.len();
-    let followed = follow::follow(context.printer, &client, made.environments, Goal::Settled).await?;
-    let active = followed.environments.iter().filter(|environment| environment.status == "active").count();
-    let slugs: Vec<&str> = followed.environments.iter().map(|environment| environment.slug.as_str()).collect();
-    let interrupted = followed.interrupted.then(|| nothing_lost(&slugs));
-    print(context, followed.environments.clone())?;
-    match interrupted {
-        Some(words) => Err(Failure::partly(words)),
-        None => outcome(active, wished, &followed),
-    }
-}
-
-fn outcome(active: usize, wished: usize, followed: &Followed) -> Result<Exit, Failure> {
-    if active == wished {
-        return Ok(Exit::Done);
-    }
-    let words = match followed.environments.iter().find(|environment| environment.status != "active") {
-        Some(one) => {
-            let reason = one.reason.as_deref().unwrap_or("it was deleted meanwhile");
-            format!("{active} of {wished} are active; `{}` is not: {reason}", one.slug)
+    // From here on an interruption is answered with what to do.
+    let mut interrupt = Interrupt::listen()?;
+    let made: Environments = tokio::select! {
+        biased;
+        () = interrupt.next() => {
+            let failure = Failure::partly("interrupted before the server answered: the request may have been taken");
+            return Err(failure.hint("`alfred env list` shows what there is"));
         }
-        None => format!("{active} of {wished} are active"),
+        made = client.create("/v1/environments", &request) => made?,
     };
-    Err(if active == 0 { Failure::new(words) } else { Failure::partly(words) })
-}
-
-/// What to say when waiting ends before the work does.
-fn nothing_lost(slugs: &[&str]) -> String {
-    let watch = match slugs {
-        [only] => format!("alfred env watch {only}"),
-        _ => "alfred env watch --all".to_owned(),
-    };
-    format!("stopped waiting; nothing is lost, the server goes on: follow with `{watch}`")
-}
-
-fn print(context: &Context, environments: Vec<Environment>) -> Result<(), Failure> {
-    if context.printer.json() {
-        context.printer.document(&Environments { environments, next_cursor: None })?;
-    } else {
-        context.printer.data(list::rows(&environments))?;
+    if let Some(quota) = &made.quota {
+        quota::note(context, quota);
     }
-    Ok(())
+    if wait {
+        return outcome::wait(context, &client, made, &mut interrupt).await;
+    }
+    let follow = outcome::command(&made);
+    outcome::print(context, &made)?;
+    context.printer.note(format_args!("being made: `alfred env list` shows them, `{follow}` follows them"));
+    Ok(Exit::Done)
 }
 
 fn request(arguments: CreateArguments) -> Result<CreateEnvironments, Failure> {
@@ -86,6 +57,7 @@ fn request(arguments: CreateArguments) -> Result<CreateEnvironments, Failure> {
         time_zone: setup.time_zone,
         script: setup.script,
         on_failure: arguments.on_failure.map(|rule| rule.to_string()),
+        ttl_seconds: arguments.ttl,
     })
 }
 

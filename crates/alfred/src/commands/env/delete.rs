@@ -8,6 +8,7 @@ use crate::api::{Environment, Environments};
 use crate::cli::DeleteArguments;
 use crate::client::Client;
 use crate::error::{Exit, Failure};
+use crate::stop::Interrupt;
 
 /// Deletes environments and, if wished, waits until they are gone.
 pub(super) async fn run(context: &Context, arguments: DeleteArguments) -> Result<Exit, Failure> {
@@ -25,7 +26,7 @@ pub(super) async fn run(context: &Context, arguments: DeleteArguments) -> Result
         }
     }
     if wait && !taken.is_empty() {
-        let followed = follow::follow(context.printer, &client, taken, Goal::Gone).await?;
+        let followed = follow::follow(context.printer, &client, taken, Goal::Gone, &mut Interrupt::listen()?).await?;
         if followed.interrupted {
             let words = "stopped waiting; nothing is lost, the server goes on deleting";
             return Err(Failure::partly(words).hint("follow with `alfred env watch --all`"));
@@ -40,7 +41,7 @@ pub(super) async fn run(context: &Context, arguments: DeleteArguments) -> Result
     }
     let gone = taken.len();
     if context.printer.json() {
-        context.printer.document(&Environments { environments: taken, next_cursor: None })?;
+        context.printer.document(&Environments::of(taken))?;
     }
     match refused.len() {
         0 => Ok(Exit::Done),

@@ -1,18 +1,19 @@
-//! Waiting for environments. Events only say where to look; what is shown and decided on is the row itself, so that
-//! a missed event, a restarted server or a changed address costs a moment and never an answer.
+//! Waiting for environments. Events only say where and when to look; what is shown and decided on is the row itself, so
+//! that a missed event, a restarted server or a changed address costs a moment and never an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::api::{Environment, Event};
 use crate::client::{Client, ClientError, EventStream};
 use crate::error::{Failure, one_line};
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::stop::Interrupt;
 
-/// What changed is read this often.
+/// What changed on the way is read this often; what an event says is at its end, at once.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Everything that is not settled is read once in so many ticks, in case an event was missed.
@@ -43,6 +44,14 @@ impl Goal {
             Self::Gone => environment.attention || environment.status == "deleted",
         }
     }
+
+    /// Whether an event's status says that the environment may be there.
+    fn may_be_reached(self, status: &str) -> bool {
+        match self {
+            Self::Settled => matches!(status, "active" | "error" | "deleted"),
+            Self::Gone => status == "deleted",
+        }
+    }
 }
 
 /// How waiting ended.
@@ -59,6 +68,7 @@ pub(in crate::commands) async fn follow(
     client: &Client,
     environments: Vec<Environment>,
     goal: Goal,
+    interrupt: &mut Interrupt,
 ) -> Result<Followed, Failure> {
     let mut waiting = Waiting::new(printer, environments, goal);
     let mut events: Option<EventStream> = None;
@@ -68,11 +78,12 @@ pub(in crate::commands) async fn follow(
     while !waiting.is_over() {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => return Ok(waiting.end(true)),
-            event = next(&mut events) => match event {
-                Some(event) => waiting.heard(&event),
-                None => events = None,
-            },
+            () = interrupt.next() => return Ok(waiting.end(true)),
+            event = next(&mut events) => {
+                if waiting.heard_all(event, &mut events) {
+                    waiting.read(client).await?;
+                }
+            }
             _ = ticks.tick() => {
                 if events.is_none() && count.is_multiple_of(SWEEP_TICKS) {
                     events = client.events(None, None).await.ok();
@@ -130,10 +141,27 @@ impl Waiting {
         self.open.is_empty()
     }
 
-    fn heard(&mut self, event: &Event) {
-        if self.open.contains(&event.environment_id) {
+    /// Takes an event and those that came with it; whether something is worth a look at once.
+    fn heard_all(&mut self, first: Option<Event>, events: &mut Option<EventStream>) -> bool {
+        let mut urgent = false;
+        let mut heard = Some(first);
+        while let Some(event) = heard {
+            let Some(event) = event else {
+                *events = None;
+                break;
+            };
+            urgent |= self.heard(&event);
+            heard = next(events).now_or_never();
+        }
+        urgent
+    }
+
+    fn heard(&mut self, event: &Event) -> bool {
+        let is_open = self.open.contains(&event.environment_id);
+        if is_open {
             self.dirty.insert(event.environment_id.clone());
         }
+        is_open && self.goal.may_be_reached(&event.status)
     }
 
     /// Marks the next part of what is open, going round.

@@ -70,6 +70,16 @@ fn fields(environment: &Environment) -> String {
     if let Some(Cost { vm_id, price, hours, amount }) = environment.cost() {
         row("cost", format!("{amount} for {hours} hours of VM {vm_id}, which costs {price} a month"));
     }
+    if let Some(at) = environment.expires_at {
+        let warned = if environment.expiry_warned_at.is_some() { ", its owner was warned" } else { "" };
+        row("expires", format!("{}{warned}", table::time(at)));
+    }
+    if let Some(at) = environment.expires_at_most {
+        row("at most", format!("{}: it cannot be extended beyond that", table::time(at)));
+    }
+    if let Some(batch) = &environment.batch {
+        row("batch", batch.clone());
+    }
     row("created", table::time(environment.created_at));
     row("changed", table::time(environment.updated_at));
     table::text(&table)

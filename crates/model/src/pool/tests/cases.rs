@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn each_status_at_each_step_that_looks_is_decided() {
     let policy = Policy::local();
-    let soon = later(START, Duration::from_secs(2));
+    let soon = later(START, policy.install_grace / 2);
     for status in InstanceStatus::ALL {
         let status = *status;
         let seen = || VmReport::Seen(Some(instance(status)));

@@ -52,6 +52,21 @@ pub(crate) async fn lines_are_listed_newest_first(store: Arc<dyn Store>) {
     assert_eq!(list(IntentQuery { environment: Some(id(1)), ..open }).await, [1]);
 }
 
+pub(crate) async fn lines_since_a_time_are_listed_by_it(store: Arc<dyn Store>) {
+    let order = |number, seconds| Intent { kind: IntentKind::OrderVm, created_at: at(seconds), ..intent(number, None) };
+    let other = Intent { created_at: at(99), ..intent(9, None) };
+    store.commit(lines([order(1, 30), order(2, 10), order(3, 20), other])).await.unwrap();
+    let list = async |since, limit| -> Vec<u128> {
+        let query =
+            IntentQuery { kind: Some(IntentKind::OrderVm), since: Some(at(since)), limit, ..IntentQuery::default() };
+        store.intents(query).await.unwrap().iter().map(|line| line.id.0.as_u128()).collect()
+    };
+    assert_eq!(list(0, 0).await, [1, 3, 2]);
+    assert_eq!(list(20, 0).await, [1, 3]);
+    assert_eq!(list(0, 2).await, [1, 3]);
+    assert_eq!(list(31, 0).await, [0_u128; 0]);
+}
+
 /// An installation of VM 5 for environment 1, which waits for a call home.
 async fn install(store: &dyn Store, step: Step, vm_step: VmStep) -> Intent {
     let mut row = environment(1);

@@ -183,3 +183,101 @@ pub(crate) async fn what_the_limit_counts(store: Arc<dyn Store>) {
     store.commit(Changes { intents, ..Changes::default() }).await.unwrap();
     assert_eq!(store.owned_vms().await.unwrap(), 3);
 }
+
+/// So many days after the fixture's first second, which is at eight in the morning.
+fn day(days: i64) -> jiff::civil::Date {
+    at(days * 24 * 3600).to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+/// A VM that ends with that day.
+fn ending(number: i64, days: i64, state: VmState) -> Vm {
+    Vm { cancel_date: Some(day(days)), state, ..vm(number) }
+}
+
+pub(crate) async fn vms_that_end_serve_only_who_ends_before(store: Arc<dyn Store>) {
+    const DAY: i64 = 24 * 3600;
+    let unwiped = Vm { wiped_at: None, ..ending(5, 20, VmState::Retiring) };
+    let being_cancelled = Vm { step: VmStep::ConfirmCancel, ..ending(6, 20, VmState::Retiring) };
+    let resting = Vm { assignable_at: Some(at(1_000)), ..ending(7, 20, VmState::Ready) };
+    let ends = [ending(2, 12, VmState::Retiring), ending(3, 9, VmState::Ready), ending(4, 5, VmState::Retiring)];
+    add_vms(&*store, [vm(1), unwiped, being_cancelled, resting].into_iter().chain(ends)).await;
+    store.create_environments(new((1..=6).map(environment))).await.unwrap();
+    let until = async |number, expires_at: Option<i64>| {
+        let row = stored(&*store, number).await;
+        let filter = PoolFilter { expires_at: expires_at.map(at), ..PoolFilter::default() };
+        let asked = Assignment { filter, ..assignment(&row, 10) };
+        store.assign_vm(asked).await.unwrap().map(|(_, vm)| (vm.id.0, vm.state, vm.cancel_date))
+    };
+    let last_day = |days| Some(day(days));
+    assert_eq!(until(1, None).await, Some((1, VmState::Assigned, None)), "one that goes on");
+    assert_eq!(until(2, None).await, None, "and no other");
+    // Gone a day before the last day begins.
+    assert_eq!(
+        until(2, Some(7 * DAY)).await,
+        Some((3, VmState::Assigned, last_day(9))),
+        "the soonest to end that lasts"
+    );
+    assert_eq!(until(3, Some(7 * DAY)).await, Some((2, VmState::Assigned, last_day(12))));
+    assert_eq!(until(4, Some(7 * DAY)).await, None);
+    assert_eq!(until(4, Some(3 * DAY + 16 * 3600 + 1)).await, None, "a second too long");
+    assert_eq!(until(4, Some(3 * DAY + 16 * 3600)).await, Some((4, VmState::Assigned, last_day(5))));
+}
+
+pub(crate) async fn callers_with_other_ends_at_once_get_other_vms(store: Arc<dyn Store>) {
+    const DAY: i64 = 24 * 3600;
+    let ends = (1..=8).map(|number| ending(number, number + 10, VmState::Retiring));
+    add_vms(&*store, ends.chain([vm(20), vm(21)])).await;
+    store.create_environments(new((1..=14).map(environment))).await.unwrap();
+    let rows = store.environments(alfred_store::EnvironmentQuery::default()).await.unwrap();
+    let callers = rows.into_iter().zip(0..).map(|(row, number)| {
+        let store = Arc::clone(&store);
+        let expires_at = (number % 7 != 0).then(|| at((10 + number % 7) * DAY));
+        let filter = PoolFilter { expires_at, ..PoolFilter::default() };
+        tokio::spawn(async move { (expires_at, store.assign_vm(Assignment { filter, ..assignment(&row, 1) }).await) })
+    });
+    let mut given = BTreeSet::new();
+    for outcome in join_all(callers).await {
+        let (expires_at, assigned) = outcome.unwrap();
+        let Some((_, vm)) = assigned.unwrap() else { continue };
+        assert!(given.insert(vm.id.0), "VM {} was given twice", vm.id);
+        let asked = Vm { state: VmState::Retiring, wiped_at: Some(at(0)), assignable_at: None, ..vm.clone() };
+        assert!(
+            vm.cancel_date.is_none() || alfred_model::pool::fits(&asked, expires_at, at(1)),
+            "{vm:?} {expires_at:?}"
+        );
+    }
+    assert!(given.len() >= 8, "{given:?}");
+}
+
+pub(crate) async fn demand_is_read_from_environments(store: Arc<dyn Store>) {
+    use alfred_model::environment::Status;
+    use alfred_model::pool::Life;
+    let mut rows: Vec<_> = (1..=5).map(environment).collect();
+    for (row, number) in rows.iter_mut().zip(1..) {
+        row.created_at = at(number);
+    }
+    store.create_environments(new(rows)).await.unwrap();
+    let end = async |number, status, released: Option<i64>, updated| {
+        let mut row = stored(&*store, number).await;
+        row.status = status;
+        row.released_at = released.map(at);
+        row.updated_at = at(updated);
+        row.vm_id = (status == Status::Active).then_some(VmId(4));
+        store.commit(Changes { environments: vec![(row, Lease::Release)], ..Changes::default() }).await.unwrap();
+    };
+    end(1, Status::Deleted, Some(50), 60).await;
+    end(2, Status::Deleted, None, 70).await;
+    end(3, Status::Error, None, 80).await;
+    end(4, Status::Active, None, 90).await;
+    let lives = async |since| {
+        let mut lives = store.lives(at(since)).await.unwrap();
+        lives.sort_by_key(|life| life.from);
+        lives
+    };
+    let life = |from, to: Option<i64>| Life { from: at(from), to: to.map(at) };
+    let still_there = [life(3, Some(80)), life(4, None), life(5, None)];
+    assert_eq!(lives(0).await, [&[life(1, Some(50)), life(2, Some(70))][..], &still_there].concat());
+    assert_eq!(lives(60).await.len(), 5, "one that ended at this time counts");
+    assert_eq!(lives(61).await, [&[life(2, Some(70))][..], &still_there].concat());
+    assert_eq!(lives(71).await, still_there);
+}

@@ -26,8 +26,24 @@ const QUESTIONS: &[(&str, &str)] = &[
         "environments_leased",
     ),
     (
+        "SELECT * FROM vms WHERE cancel_date IS NOT NULL AND state IN ('ready', 'retiring') AND step = 'settled' \
+         AND wiped_at IS NOT NULL AND cancel_date >= '2026-01-01' ORDER BY cancel_date, id LIMIT 9",
+        "vms_pool",
+    ),
+    (
+        "SELECT created_at, CASE WHEN status = 'error' AND vm_id IS NULL THEN updated_at ELSE NULL END AS ended_at \
+         FROM environments WHERE status <> 'deleted'",
+        "environments_live",
+    ),
+    ("SELECT created_at FROM environments WHERE status = 'deleted' AND updated_at >= 5", "environments_ended"),
+    (
+        "SELECT * FROM intents WHERE id IS NOT NULL AND kind = 'order_vm' AND created_at >= 5 \
+         ORDER BY created_at DESC, id DESC",
+        "intents_kind_time",
+    ),
+    (
         "SELECT * FROM vms WHERE state = 'ready' AND (assignable_at <= 5 OR assignable_at IS NULL) \
-         ORDER BY assignable_at NULLS FIRST, id LIMIT 1",
+         AND cancel_date IS NULL ORDER BY assignable_at NULLS FIRST, id LIMIT 1",
         "vms_pool",
     ),
     ("SELECT * FROM vms WHERE state <> 'ended' ORDER BY id", "vms_present"),
@@ -48,6 +64,19 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("SELECT * FROM events WHERE sequence > 5 AND environment_id = 'a' ORDER BY sequence", "events_environment"),
     ("SELECT * FROM events WHERE sequence > 5 ORDER BY sequence LIMIT 5", "INTEGER PRIMARY KEY"),
     ("SELECT * FROM access_tokens WHERE hash = 'a'", "access_tokens_hash"),
+    (
+        "SELECT * FROM environments WHERE expires_at IS NOT NULL AND wish = 'present' AND status <> 'deleted' AND \
+         (CASE WHEN warned_at IS NULL THEN warn_at ELSE expires_at END) <= 5 \
+         ORDER BY (CASE WHEN warned_at IS NULL THEN warn_at ELSE expires_at END), id LIMIT 9",
+        "environments_expiring",
+    ),
+    ("SELECT COUNT(*) FROM environments WHERE status <> 'deleted' AND owner = 'a'", "environments_live_owner"),
+    (
+        "SELECT * FROM environments WHERE status <> 'deleted' AND batch = 'a' AND id > 'a' ORDER BY id LIMIT 5",
+        "environments_batch",
+    ),
+    ("SELECT * FROM environments WHERE id IS NOT NULL AND batch = 'a' ORDER BY id LIMIT 5", "environments_batch"),
+    ("SELECT * FROM events WHERE kind <> 'progress' AND sequence > 5 ORDER BY sequence LIMIT 5", "events_of_note"),
     ("UPDATE shared_values SET value = 'a' WHERE name = 'a' AND version = 5", "sqlite_autoindex_shared_values_1"),
     (
         "UPDATE environments AS target SET step = new.column2 FROM (VALUES ('a', 'b'), ('c', 'd')) AS new \

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alfred_store::{Changes, Claim, IdempotencyKey, Lease, NewEnvironments, SqlOptions, SqlStore, Store, StoreError};
+use alfred_store::{
+    Changes, Claim, ExpiryChange, IdempotencyKey, Lease, NewEnvironments, SqlOptions, SqlStore, Store, StoreError,
+};
 use futures::future::join_all;
 
 use crate::fixture::{
-    add_vms, assignment, at, claim, environment, event, id, new, postgres_address, stored, vm, write,
+    add_vms, assignment, at, claim, ending, environment, event, expiry_change, id, new, postgres_address, stored, user,
+    vm, write,
 };
 
 async fn replicas(count: usize) -> Vec<Arc<SqlStore>> {
@@ -86,6 +89,44 @@ async fn replicas_that_want_the_same_get_refusals_not_failures() {
     });
     let ids: BTreeSet<_> = join_all(same_key).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(ids.len(), 1, "one request, whichever replica it reached");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_create_at_once_stay_within_the_quota() {
+    let replicas = replicas(4).await;
+    for name in ["anna", "berta"] {
+        replicas[0].create_user(&user(name)).await.unwrap();
+    }
+    let creations = (0..80_u128).map(|number| {
+        let store = Arc::clone(&replicas[usize::try_from(number / 2).unwrap() % 4]);
+        let mut row = environment(number);
+        row.owner = if number % 2 == 0 { "anna" } else { "berta" }.parse().unwrap();
+        let request = NewEnvironments { quota: Some(7), ..new([row]) };
+        tokio::spawn(async move { store.create_environments(request).await })
+    });
+    let outcomes: Vec<_> = join_all(creations).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 14);
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(StoreError::OverQuota { used: 7, limit: 7, .. }))),
+        "{outcomes:?}"
+    );
+    for name in ["anna", "berta"] {
+        assert_eq!(replicas[1].live_environments(&name.parse().unwrap()).await.unwrap(), 7);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_end_an_environment_once() {
+    let replicas = replicas(3).await;
+    let rows: Vec<_> = (1..=30).map(|number| ending(number, 10, 100)).collect();
+    replicas[0].create_environments(new(rows.clone())).await.unwrap();
+    let changes =
+        rows.iter().flat_map(|row| replicas.iter().map(move |store| (row, Arc::clone(store)))).map(|(row, store)| {
+            let over = ExpiryChange { is_over: true, ..expiry_change(row, row.expiry(), 100) };
+            tokio::spawn(async move { store.change_expiry(&over).await.unwrap() })
+        });
+    let won = join_all(changes).await.into_iter().filter_map(Result::unwrap).count();
+    assert_eq!((won, replicas[0].last_event().await.unwrap()), (30, 30));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,116 @@
+//! Cloudflare's DNS API.
+
+use super::{Absent, Deviation};
+use crate::check::{Half, Violation};
+
+pub(super) const ABSENT: &[Absent] = &[
+    Absent {
+        name: "GET /zones",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/zones/methods/list/",
+    },
+    Absent {
+        name: "GET /zones/{zone_id}",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/zones/methods/get/",
+    },
+    Absent {
+        name: "GET /zones/{zone_id}/dns_records/usage",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/dns/subresources/usage/",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/dns_records/usage",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/dns/subresources/usage/",
+    },
+    Absent {
+        name: "GET /user/tokens",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/list/",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/tokens",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/methods/list/",
+    },
+    Absent {
+        name: "GET /user/tokens/{token_id}",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/get/",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/tokens/{token_id}",
+        like: None,
+        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/methods/get/",
+    },
+    Absent {
+        name: "PUT /accounts/{account_id}/tokens/{token_id}/value",
+        like: Some("PUT /user/tokens/{token_id}/value"),
+        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/subresources/value/",
+    },
+];
+
+const LIST: &str = "GET /zones/{zone_id}/dns_records";
+const CREATE: &str = "POST /zones/{zone_id}/dns_records";
+const PATCH: &str = "PATCH /zones/{zone_id}/dns_records/{dns_record_id}";
+const BATCH: &str = "POST /zones/{zone_id}/dns_records/batch";
+
+pub(super) const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        name: "a change names only what it changes",
+        source: "https://developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes/",
+        half: Half::Request,
+        operations: &[PATCH, BATCH],
+        places: &[
+            "body/name",
+            "body/ttl",
+            "body/type",
+            "body/patches/*/name",
+            "body/patches/*/ttl",
+            "body/patches/*/type",
+        ],
+        rule: "required",
+        applies: always,
+    },
+    Deviation {
+        name: "a record without a comment has `null` there",
+        source: "https://developers.cloudflare.com/changelog/2025-02-02-removed-meta-fields/",
+        half: Half::Answer,
+        operations: &[LIST, CREATE, PATCH, BATCH],
+        places: &[
+            "body/result/comment",
+            "body/result/*/comment",
+            "body/result/patches/*/comment",
+            "body/result/posts/*/comment",
+        ],
+        rule: "type",
+        applies: is_null,
+    },
+    Deviation {
+        name: "the message of a verified token has a `type`",
+        source: "https://github.com/libdns/cloudflare/issues/12",
+        half: Half::Answer,
+        operations: &["GET /user/tokens/verify", "GET /accounts/{account_id}/tokens/verify"],
+        places: &["body/messages/*/type"],
+        rule: "additionalProperties",
+        applies: |violation| violation.value["type"].is_null(),
+    },
+    Deviation {
+        name: "the refusal of too many calls has a code below 1000",
+        source: "https://github.com/cloudflare/terraform-provider-cloudflare/issues/5505",
+        half: Half::Answer,
+        operations: &[LIST],
+        places: &["body/errors/*/code"],
+        rule: "minimum",
+        applies: |violation| violation.value == 971,
+    },
+];
+
+fn always(_: &Violation) -> bool {
+    true
+}
+
+fn is_null(violation: &Violation) -> bool {
+    violation.value.is_null()
+}
