@@ -41,7 +41,8 @@ fn run(seed: u64, days: u64) -> Months {
 fn no_vm_is_lost_wasted_or_given_to_two_in_months() {
     let (first, count) = (setting("ALFRED_MONTHS_FIRST", 1), setting("ALFRED_MONTHS_SEEDS", SEEDS));
     let days = setting("ALFRED_MONTHS_DAYS", DAYS);
-    let (mut pool, mut each, mut failed, mut again, mut cancelled) = (Bill::default(), Bill::default(), Vec::new(), 0, 0);
+    let (mut pool, mut each, mut failed, mut again, mut cancelled) =
+        (Bill::default(), Bill::default(), Vec::new(), 0, 0);
     for seed in first..first + count {
         let Ok(months) = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, days))) else {
             println!(

@@ -232,7 +232,8 @@ impl World {
     /// The same with a budget of its own, as replicas have them.
     pub(crate) fn start_with(&self, budget: Arc<Budget>) -> Process {
         let wire: Arc<dyn Transport> = Arc::new(Wire { cloud: self.cloud.clone() });
-        let wire = self.contabo_through.as_ref().map_or_else(|| Arc::clone(&wire), |through| through(Arc::clone(&wire)));
+        let wire =
+            self.contabo_through.as_ref().map_or_else(|| Arc::clone(&wire), |through| through(Arc::clone(&wire)));
         let base = |path: &str| BaseUrl::parse(&format!("http://127.0.0.1:1{path}")).expect("a base address");
         let cloudflare = self.cloudflare(budget);
         let credentials = local_contabo::Options::demo();

@@ -106,9 +106,8 @@ mod tests {
 
     #[test]
     fn each_term_is_paid_when_it_begins() {
-        let begun = |until: &str, months| {
-            terms_begun("2026-01-31T08:00:00Z".parse().unwrap(), months, until.parse().unwrap())
-        };
+        let begun =
+            |until: &str, months| terms_begun("2026-01-31T08:00:00Z".parse().unwrap(), months, until.parse().unwrap());
         assert_eq!(begun("2026-01-31T08:00:00Z", 1), 1);
         assert_eq!(begun("2026-02-28T00:00:00Z", 1), 1);
         assert_eq!(begun("2026-02-28T00:00:01Z", 1), 2);

@@ -102,12 +102,14 @@ impl Observer {
             let Some(process) = process else { continue };
             // Where the providers cannot be read now, the next look asks again.
             let Ok(report) = process.engine.audit().await else { continue };
-            let reported = report.findings.iter().any(|one| one.finding.vm_id.is_some_and(|id| id.0 == contract.instance));
+            let reported =
+                report.findings.iter().any(|one| one.finding.vm_id.is_some_and(|id| id.0 == contract.instance));
             // A list may lag behind an order by as much as this.
             let new = contract.ordered_at > self.clock.now() - jiff::SignedDuration::from_mins(2);
             assert!(reported || new, "promise 1: {contract:?} is paid for and nobody knows it: {:#?}", report.findings);
             let given_up = orders.iter().any(|order| {
-                order.subject == contract.display_name && matches!(order.outcome, Outcome::Abandoned | Outcome::Rejected)
+                order.subject == contract.display_name
+                    && matches!(order.outcome, Outcome::Abandoned | Outcome::Rejected)
             });
             assert!(given_up, "promise 5: nobody ordered {contract:?}");
         }
@@ -148,7 +150,10 @@ impl Observer {
             }
             let given_at = environment.assigned_at.expect("whoever has a VM was given it");
             if let Some(assignable_at) = self.assignable.get(&id) {
-                assert!(given_at >= *assignable_at, "promise 4: VM {id} was given away at {given_at}, not {assignable_at}");
+                assert!(
+                    given_at >= *assignable_at,
+                    "promise 4: VM {id} was given away at {given_at}, not {assignable_at}"
+                );
             }
             let cancelled = contract.cancelled_at.is_some_and(|cancelled_at| cancelled_at < given_at);
             self.served_by_cancelled += u64::from(cancelled);

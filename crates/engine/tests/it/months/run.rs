@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use alfred_engine::CreateEnvironments;
 use alfred_local_cloud::Options;
 use alfred_local_cloud::contabo::Delay;
-use alfred_engine::CreateEnvironments;
 use alfred_model::environment::{Status, Step};
 use alfred_model::id::{EnvironmentId, VmId};
 use alfred_model::intent::{IntentKind, Outcome};
@@ -224,7 +224,8 @@ impl Run {
             }
         }
         for vm in vms.iter().filter(|vm| vm.attention || vm.state == VmState::Quarantined) {
-            let gone = self.world.cloud.contabo().remove_unpaid(vm.id.0) || !panel.iter().any(|one| one.instance == vm.id.0);
+            let gone =
+                self.world.cloud.contabo().remove_unpaid(vm.id.0) || !panel.iter().any(|one| one.instance == vm.id.0);
             let tried = self.tried.entry(vm.id).or_default();
             *tried += 1;
             Self::mend(process, &self.guard, vm, if gone { GIVEN_UP } else { *tried }).await;
