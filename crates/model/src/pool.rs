@@ -24,6 +24,7 @@ use crate::vm::{Contract, InstanceStatus, SeenInstance, Vm, VmState, VmStep, poo
 
 mod contract;
 pub mod demand;
+mod end;
 mod hold;
 mod plan;
 mod preview;
@@ -35,6 +36,7 @@ pub use contract::{
     usable_until, weekly_costs,
 };
 pub use demand::{Life, Wanted};
+pub use end::{ended, given_up_with};
 pub use hold::{Hold, OrderRules, Pause, PoolState, Spending, hold};
 pub use plan::{Lapse, PoolCounts, PoolPlan, PoolRules, PoolSituation, plan};
 pub use preview::hold_after;
@@ -215,11 +217,6 @@ impl VmTransition {
         self
     }
 
-    fn ended(mut self, now: Timestamp) -> Self {
-        self.vm = ended(&self.vm, now);
-        self
-    }
-
     fn wait(mut self, now: Timestamp, wait: Duration, reason: impl Into<String>) -> Self {
         self.vm.wake_at = Some(later(now, wait));
         self.vm.reason = Some(reason.into());
@@ -299,7 +296,7 @@ fn try_again(vm: &Vm, intent: Option<&Intent>, failure: &Failure, context: &Cont
 fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTransition {
     let now = context.now;
     let policy = context.policy;
-    let Some(instance) = instance else { return not_shown(vm, context) };
+    let Some(instance) = instance else { return end::not_shown(vm, context) };
     let transition = VmTransition::new(&observed(vm, instance, now), now);
     if vm.step == VmStep::ConfirmCancel {
         return confirm_cancel(transition, context);
@@ -338,56 +335,6 @@ fn seen(vm: &Vm, instance: Option<&SeenInstance>, context: &Context<'_>) -> VmTr
         }
         Progress::Dead(words) => quarantine(transition, &words, now),
     }
-}
-
-/// The provider's list does not have the VM. Alone that proves nothing (promise 9); for one that a person gave up, and that
-/// stays away for as long as a VM may take to come up, it is the end.
-fn not_shown(vm: &Vm, context: &Context<'_>) -> VmTransition {
-    let (now, policy) = (context.now, context.policy);
-    let mut transition = VmTransition::new(vm, now);
-    let overdue = now >= later(vm.step_since, policy.vm_deadline);
-    if vm.state == VmState::Retiring {
-        if overdue {
-            return VmTransition { wake: vm.released_by, ..transition }.ended(now);
-        }
-        return transition.wait(
-            now,
-            policy.backoff_cap,
-            "the provider does not show the VM: it is given up if that stays so",
-        );
-    }
-    transition.vm.attention = overdue;
-    let words = format!(
-        "the provider does not show VM {id}: look in its panel; if it is gone for good, `alfred vm cancel {id}` strikes it off",
-        id = vm.id
-    );
-    transition.wait(now, policy.vm_interval, words)
-}
-
-/// The row of a VM that is not at the provider any more.
-pub fn ended(vm: &Vm, now: Timestamp) -> Vm {
-    Vm {
-        state: VmState::Ended,
-        step: VmStep::Settled,
-        released_by: None,
-        wiped_at: None,
-        wake_at: None,
-        reason: None,
-        attention: false,
-        updated_at: now,
-        ..vm.clone()
-    }
-}
-
-/// What was still to be written at a VM when it ended is not written any more.
-pub fn given_up_with(open_intents: &[Intent], now: Timestamp) -> Vec<Intent> {
-    let given_up = |intent: &Intent| Intent {
-        outcome: Outcome::Abandoned,
-        answer: Some("the VM is not at the provider any more".to_owned()),
-        settled_at: Some(now),
-        ..intent.clone()
-    };
-    open_intents.iter().filter(|intent| intent.outcome.is_open()).map(given_up).collect()
 }
 
 fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTransition {

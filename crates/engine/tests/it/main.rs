@@ -20,6 +20,7 @@ mod pool_orders;
 mod promises;
 mod shared_budget;
 mod simulation;
+mod vanished;
 mod view;
 mod webhook;
 mod world;

@@ -384,3 +384,37 @@ fn only_what_stands_still_is_taken_back() {
         assert_eq!(taken_back(&vm(*state, VmStep::Settled), START).is_some(), stands_still, "{state}");
     }
 }
+
+#[test]
+fn a_vm_that_is_not_shown_ends_only_if_somebody_gave_it_up_and_it_stays_away() {
+    let policy = Policy::local();
+    let (soon, late) = (later(START, policy.vm_deadline / 2), later(START, policy.vm_deadline));
+    let gone = || VmReport::Seen(None);
+    for step in [VmStep::Install, VmStep::Reach] {
+        for (now, attention) in [(soon, false), (late, true)] {
+            let kept = advance(&vm(VmState::Preparing, step), None, gone(), &at(&policy, now)).vm;
+            assert_eq!((kept.state, kept.step, kept.attention), (VmState::Preparing, step, attention), "{step}");
+            assert!(kept.reason.unwrap().contains("`alfred vm cancel 100`"), "{step}");
+        }
+    }
+    for step in [VmStep::Cancel, VmStep::ConfirmCancel] {
+        let waits = advance(&vm(VmState::Retiring, step), None, gone(), &at(&policy, soon));
+        assert_eq!((waits.vm.state, waits.vm.step, waits.wake), (VmState::Retiring, step, None));
+        assert!(waits.vm.wake_at.unwrap() > soon, "{step}: it is looked at again");
+        let before = vm(VmState::Retiring, step);
+        let ends = advance(&before, None, gone(), &at(&policy, late));
+        assert_eq!((ends.vm.state, ends.vm.step, ends.vm.wake_at), (VmState::Ended, VmStep::Settled, None), "{step}");
+        assert_eq!(ends.wake, before.released_by, "{step}: whoever waits for it is woken");
+    }
+}
+
+#[test]
+fn what_was_to_be_written_at_a_vm_ends_with_it() {
+    let open = intent(1, IntentKind::InstallVm);
+    let unknown = Intent { outcome: Outcome::Unknown, ..intent(2, IntentKind::CancelVm) };
+    let done = Intent { outcome: Outcome::Done, ..intent(3, IntentKind::NameVm) };
+    let closed = given_up_with(&[open.clone(), unknown.clone(), done], START);
+    let ids: Vec<_> = closed.iter().map(|intent| intent.id).collect();
+    assert_eq!(ids, [open.id, unknown.id], "what is settled stays as it is");
+    assert!(closed.iter().all(|one| one.outcome == Outcome::Abandoned && one.settled_at == Some(START)), "{closed:?}");
+}
