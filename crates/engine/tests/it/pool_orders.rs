@@ -113,10 +113,9 @@ struct Case {
 impl Case {
     fn carried_out(&self) -> bool {
         match &self.fault {
-            None => true,
             Some((_, Fault::LostBefore)) => false,
             Some((_, Fault::Status { after, .. } | Fault::Html { after, .. })) => *after,
-            Some(_) => true,
+            None | Some(_) => true,
         }
     }
 
@@ -132,10 +131,9 @@ impl Case {
         }
         let forgotten = matches!(self.moment, Moment::Sent | Moment::Answered | Moment::BeforeSettle);
         match (self.carried_out(), self.refused() && !forgotten) {
-            (true, _) => End::Known,
             // People are told; environments and the pool try again when the audits know of nothing.
             (false, true) if self.buyer == Buyer::Person => End::Refused,
-            (false, true) => End::Known,
+            (true, _) | (false, true) => End::Known,
             (false, false) => End::Waits,
         }
     }

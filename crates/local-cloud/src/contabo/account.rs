@@ -47,8 +47,8 @@ impl State {
 
     /// Removes an order that was never paid; whether there was one.
     pub(crate) fn remove_unpaid(&mut self, id: i64, now: Timestamp) -> bool {
-        let unpaid = |instance: &&Instance| instance.timed_status(now) == Status::PendingPayment;
-        if self.instances.get(&id).filter(unpaid).is_none() {
+        let unpaid = |instance: &Instance| instance.timed_status(now) == Status::PendingPayment;
+        if !self.instances.get(&id).is_some_and(unpaid) {
             return false;
         }
         self.instances.remove(&id);
