@@ -320,7 +320,7 @@ async fn contracts_that_nobody_needs_are_let_lapse_in_time_and_only_if_that_is_a
         rest(&world).await;
         let busy = world.create(&process, 1).await.remove(0);
         rest(&world).await;
-        tokio::time::sleep(Duration::from_hours(24 * 45)).await;
+        tokio::time::sleep(Duration::from_hours(24 * 33)).await;
         let vms = vms(&world).await;
         let cancelled: Vec<&Vm> = vms.iter().filter(|vm| vm.cancel_date.is_some()).collect();
         assert_eq!(cancelled.len(), if lapse { 2 } else { 0 }, "one is used, one is kept to be sure: {vms:#?}");

@@ -11,17 +11,16 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 /// One environment that was served.
-#[expect(clippy::struct_field_names, reason = "four moments of one life, named as everywhere else")]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Served {
     /// When it was asked for.
-    pub(super) asked_at: Timestamp,
+    pub(super) asked: Timestamp,
     /// When it had a VM.
-    pub(super) assigned_at: Timestamp,
+    pub(super) assigned: Timestamp,
     /// When it was active.
-    pub(super) active_at: Timestamp,
+    pub(super) active: Timestamp,
     /// When it was not wanted any more, or the months were over.
-    pub(super) left_at: Timestamp,
+    pub(super) left: Timestamp,
 }
 
 /// Sums of one way to serve.
@@ -69,8 +68,8 @@ impl Bill {
             served: served.len(),
             months: contracts.iter().map(|contract| u64::from(contract.terms)).sum(),
             paid_hours: contracts.iter().filter(|contract| contract.terms > 0).map(paid).sum(),
-            used_hours: served.iter().map(|one| hours(one.assigned_at, one.left_at)).sum(),
-            waits: served.iter().map(|one| one.active_at.duration_since(one.asked_at).as_secs_f64()).collect(),
+            used_hours: served.iter().map(|one| hours(one.assigned, one.left)).sum(),
+            waits: served.iter().map(|one| one.active.duration_since(one.asked).as_secs_f64()).collect(),
         }
     }
 
@@ -79,12 +78,12 @@ impl Bill {
         let mut bill = Self { served: served.len(), ..Self::default() };
         for one in served {
             let lead = delays.iter().map(|delay| drawn(*delay, dice)).sum::<Duration>();
-            let began = one.asked_at.to_zoned(TimeZone::UTC);
+            let began = one.asked.to_zoned(TimeZone::UTC);
             let until = |months: i64| began.checked_add(months.months()).expect("a time near ours").timestamp();
-            let months = (1..1_000).find(|months| until(*months) >= one.left_at).expect("it ends");
+            let months = (1..1_000).find(|months| until(*months) >= one.left).expect("nobody stays for so long");
             bill.months += u64::try_from(months).expect("a small number");
-            bill.paid_hours += hours(one.asked_at, until(months).min(end));
-            bill.used_hours += (hours(one.asked_at, one.left_at) - lead.as_secs_f64() / 3600.0).max(0.0);
+            bill.paid_hours += hours(one.asked, until(months).min(end));
+            bill.used_hours += (hours(one.asked, one.left) - lead.as_secs_f64() / 3600.0).max(0.0);
             bill.waits.push(lead.as_secs_f64());
         }
         bill

@@ -81,6 +81,7 @@ fn policy(dice: &mut StdRng) -> Policy {
     policy.dns_interval = Duration::from_secs(10);
     policy.backoff_base = Duration::from_secs(5);
     policy.backoff_cap = Duration::from_mins(15);
+    policy.orders.allowed = true;
     policy.orders.owned_max = dice.random_range(10..45);
     policy.orders.month_max = chance(dice, 60).then(|| dice.random_range(6..30));
     policy.pool.ready = if chance(dice, 70) {
@@ -253,9 +254,9 @@ impl Run {
         let mut served = Vec::new();
         for guest in &self.guests {
             let row = self.world.environment(guest.id).await;
-            if let (Some(active_at), Some(assigned_at)) = (active.get(&guest.id), row.assigned_at) {
-                let left_at = guest.left_at.unwrap_or(end);
-                served.push(Served { asked_at: row.created_at, assigned_at, active_at: *active_at, left_at });
+            if let (Some(active), Some(assigned)) = (active.get(&guest.id).copied(), row.assigned_at) {
+                let left = guest.left_at.unwrap_or(end);
+                served.push(Served { asked: row.created_at, assigned, active, left });
             }
         }
         let policy = &self.world.policy;
