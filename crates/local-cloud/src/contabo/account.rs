@@ -47,13 +47,8 @@ impl State {
 
     /// Removes an order that was never paid; whether there was one.
     pub(crate) fn remove_unpaid(&mut self, id: i64, now: Timestamp) -> bool {
-<<<<<<< HEAD
-        let unpaid = |instance: &&Instance| instance.timed_status(now) == Status::PendingPayment;
-        if !self.instances.get(&id).is_some_and(|instance| unpaid(&instance)) {
-=======
         let unpaid = |instance: &Instance| instance.timed_status(now) == Status::PendingPayment;
         if !self.instances.get(&id).is_some_and(unpaid) {
->>>>>>> s
             return false;
         }
         self.instances.remove(&id);
