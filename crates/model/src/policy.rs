@@ -34,7 +34,7 @@ pub struct Policy {
     pub step_deadline: Duration,
     /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4), and the time in
     /// which a record that was written shortly before may still appear at the authoritative servers for a moment.
-    pub quarantine: Duration,
+    pub name_rest: Duration,
     /// How long after its answer was lost a write may still be carried out: no provider says, so this is a margin.
     pub write_grace: Duration,
     /// How far apart two audits must have seen something before it may be repaired (promise 9).
@@ -67,7 +67,7 @@ impl Policy {
             vm_deadline: Duration::from_hours(2),
             reach_deadline: Duration::from_mins(30),
             step_deadline: Duration::from_mins(30),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
+            name_rest: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
             write_grace: Duration::from_mins(2),
             repair_grace: Duration::from_mins(15),
             reinstalls_max: 2,
@@ -108,7 +108,7 @@ impl Policy {
             vm_deadline: Duration::from_mins(5),
             reach_deadline: Duration::from_mins(2),
             step_deadline: Duration::from_mins(2),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
+            name_rest: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
             write_grace: Duration::from_secs(45),
             repair_grace: Duration::from_secs(1),
             reinstalls_max: 2,

@@ -107,7 +107,7 @@ impl Case {
             assert!(world.settle(LONG).await, "{what}");
             process.engine.delete(first.id, &first.owner).await.expect("the store and the providers answer");
             assert!(world.settle(LONG).await, "{what}");
-            tokio::time::sleep(world.policy.quarantine).await;
+            tokio::time::sleep(world.policy.name_rest).await;
         }
         if way == Way::LostOrder {
             let rule = Rule::new(Fault::LostAfter);
