@@ -6,7 +6,7 @@ use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::Context;
 use alfred_model::pool::{self, VmAction, VmReport};
-use alfred_model::vm::{Vm, VmState, pool_display_name};
+use alfred_model::vm::{Vm, VmState, VmStep, pool_display_name};
 use alfred_store::{Changes, IntentQuery, Lease, StoreError};
 use jiff::Timestamp;
 
@@ -87,7 +87,7 @@ impl Engine {
                 }
                 unwritten.intents.push(settled);
             }
-            if vm.state == VmState::Ended {
+            if vm.state == VmState::Ended || (vm.state == VmState::Retiring && vm.step == VmStep::Settled) {
                 unwritten.intents.extend(pool::given_up_with(&open_intents, now));
             }
             if let Some(waiting) = transition.wake {

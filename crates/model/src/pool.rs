@@ -348,8 +348,10 @@ fn confirm_cancel(mut transition: VmTransition, context: &Context<'_>) -> VmTran
         return transition.wait(context.now, context.policy.vm_interval, words);
     }
     let now = context.now;
-    // It is paid until its end: wiped, it may serve an environment that ends before. One that does not come up does not.
-    if transition.vm.wiped_at.is_none() && transition.vm.reinstalls < context.policy.reinstalls_max {
+    // It is paid until its end: wiped, it may serve an environment that ends before. One that does not come up does not, and
+    // one that never had an address was never built.
+    let comes_up = transition.vm.reinstalls < context.policy.reinstalls_max && transition.vm.address.is_some();
+    if transition.vm.wiped_at.is_none() && comes_up {
         transition.vm.state = VmState::Preparing;
         return transition.step(VmStep::Name, now);
     }

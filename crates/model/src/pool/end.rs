@@ -23,11 +23,11 @@ pub fn ended(vm: &Vm, now: Timestamp) -> Vm {
     }
 }
 
-/// What was still to be written at a VM when it ended: it is not written any more.
+/// What was still to be written at a VM that rests for good, because it is cancelled or gone: it is not written any more.
 pub fn given_up_with(intents: &[Intent], now: Timestamp) -> Vec<Intent> {
     let given_up = |intent: &Intent| Intent {
         outcome: Outcome::Abandoned,
-        answer: Some("the VM is not at the provider any more".to_owned()),
+        answer: Some("overtaken by the end of the VM".to_owned()),
         settled_at: Some(now),
         ..intent.clone()
     };

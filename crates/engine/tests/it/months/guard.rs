@@ -138,6 +138,11 @@ impl Guard {
         log.must(!trying, || format!("{failures} orders have failed, and two were tried at once at {now}"));
     }
 
+    /// The token was not taken, and nothing is done without one: the order goes out again with a new one.
+    fn not_let_in(&self, request_id: &str) {
+        self.log().orders.retain(|order| order.request_id != request_id);
+    }
+
     fn after_order(&self, request_id: &str, display_name: &str) {
         let bought = self.cloud.contabo().contracts().iter().any(|contract| contract.display_name == display_name);
         let now = self.clock.now();
@@ -200,7 +205,11 @@ impl Transport for Guarded {
                 let name = body["displayName"].as_str().expect("every VM of ours has a name").to_owned();
                 self.guard.before_order(&request_id).await;
                 let answer = self.wire.send(request).await;
-                self.guard.after_order(&request_id, &name);
+                if answer.as_ref().is_ok_and(|answer| answer.status() == http::StatusCode::UNAUTHORIZED) {
+                    self.guard.not_let_in(&request_id);
+                } else {
+                    self.guard.after_order(&request_id, &name);
+                }
                 return answer;
             }
             ("POST", Some((number, "cancel"))) => self.guard.before_cancel(id(number)).await,

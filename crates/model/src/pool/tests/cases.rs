@@ -330,6 +330,11 @@ fn a_cancelled_vm_is_wiped_and_used_until_it_ends() {
     assert!(wiped.vm.wiped_at.is_some() && wiped.wake.is_some());
     let known_bad = Vm { reinstalls: policy.reinstalls_max, ..vm(VmState::Retiring, VmStep::ConfirmCancel) };
     assert_eq!(confirm(&known_bad).state, VmState::Retiring, "one that does not come up is left alone");
+    let unbuilt = SeenInstance { address: None, ..dated.clone() };
+    let row = Vm { address: None, ..vm(VmState::Retiring, VmStep::ConfirmCancel) };
+    let retired = advance(&row, None, VmReport::Seen(Some(unbuilt)), &at(&policy, START)).vm;
+    assert_eq!((retired.state, retired.step), (VmState::Retiring, VmStep::Settled), "nothing is there to be wiped");
+    assert!(!fits(&retired, Some(START), later(START, Duration::from_hours(1))), "and nobody gets it");
 }
 
 #[test]
