@@ -138,6 +138,11 @@ impl Guard {
         log.must(!trying, || format!("{failures} orders have failed, and two were tried at once at {now}"));
     }
 
+    /// A token that has ended is refused before anything is done: the order is sent once more with another one.
+    fn forget(&self, request_id: &str) {
+        self.log().orders.retain(|order| order.request_id != request_id);
+    }
+
     fn after_order(&self, request_id: &str, display_name: &str) {
         let bought = self.cloud.contabo().contracts().iter().any(|contract| contract.display_name == display_name);
         let now = self.clock.now();
@@ -200,7 +205,10 @@ impl Transport for Guarded {
                 let name = body["displayName"].as_str().expect("every VM of ours has a name").to_owned();
                 self.guard.before_order(&request_id).await;
                 let answer = self.wire.send(request).await;
-                self.guard.after_order(&request_id, &name);
+                match &answer {
+                    Ok(answer) if answer.status() == http::StatusCode::UNAUTHORIZED => self.guard.forget(&request_id),
+                    _ => self.guard.after_order(&request_id, &name),
+                }
                 return answer;
             }
             ("POST", Some((number, "cancel"))) => self.guard.before_cancel(id(number)).await,
