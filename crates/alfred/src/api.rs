@@ -3,11 +3,15 @@
 //! Reading is lenient: words of a newer server are kept as they are, and fields that this version does not know are
 //! passed on to `--json` unchanged.
 
+mod pool;
+
+use alfred_model::money::Money;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ttl::Ttl;
+pub(crate) use pool::{Cost, Lapse, OneOrder, Order, Ordered, Pool, PoolVm, VmRequest};
 
 /// An environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,14 +130,13 @@ pub(crate) struct Events {
 pub(crate) struct Vm {
     pub(crate) id: i64,
     pub(crate) display_name: String,
-    pub(crate) product: String,
-    pub(crate) region: String,
     pub(crate) address: Option<String>,
     pub(crate) state: String,
-    pub(crate) step: String,
-    pub(crate) environment_id: Option<String>,
     pub(crate) assignable_at: Option<Timestamp>,
-    pub(crate) cancel_date: Option<String>,
+    pub(crate) paid_until: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) ends: bool,
+    pub(crate) price: Option<Money>,
     pub(crate) reason: Option<String>,
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -185,6 +188,11 @@ impl Environment {
     /// Whether nothing more will happen by itself.
     pub(crate) fn is_settled(&self) -> bool {
         self.attention || matches!(self.status.as_str(), "active" | "error" | "deleted")
+    }
+
+    /// What the use of its VM has cost, where that is known.
+    pub(crate) fn cost(&self) -> Option<Cost> {
+        Cost::deserialize(self.rest.get("cost")?).ok()
     }
 
     /// What is being done, for a person.

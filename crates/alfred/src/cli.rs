@@ -5,6 +5,7 @@ mod cloud;
 mod dns;
 mod env;
 mod token;
+mod vm;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use env::{
     WatchArguments,
 };
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
+pub(crate) use vm::{AdoptArguments, CancelArguments, OrderArguments, PoolArguments, PoolCommand, VmCommand};
 
 /// Named environments: a VM, a DNS name that answers, and nothing lost.
 ///
@@ -96,7 +98,7 @@ pub(crate) enum Command {
     /// Keep DNS records by hand or from a file, straight at Cloudflare; needs no server
     Dns(DnsArguments),
 
-    /// Look at the VMs that are paid for
+    /// Look at the VMs that are paid for, buy them, let them end, and look after the pool
     #[command(subcommand)]
     Vm(VmCommand),
 
@@ -159,18 +161,6 @@ pub(crate) struct UpArguments {
     /// A fault of the local cloud, such as `POST /v1/compute/instances lost-after count=1`
     #[arg(long, value_name = "RULE", requires = "local")]
     pub(crate) fault: Vec<String>,
-}
-
-/// Commands about VMs.
-#[derive(Debug, Subcommand)]
-pub(crate) enum VmCommand {
-    /// List VMs: assigned, in the pool, retiring and unknown
-    #[command(after_help = "Example:\n  alfred vm list")]
-    List,
-
-    /// Show what the pool holds
-    #[command(after_help = "Example:\n  alfred vm pool")]
-    Pool,
 }
 
 /// Commands about the configuration.

@@ -332,8 +332,14 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
         (StatusCode::UNAUTHORIZED, _) => Some("give a token with `ALFRED_TOKEN` or `--token-file`".to_owned()),
         (_, "environment_not_found") => Some("`alfred env list --all` shows yours".to_owned()),
         (_, "over_quota") => Some("`alfred env quota` shows it".to_owned()),
-        (_, "extension_refused" | "bad_ttl") => None,
+        // What these say is complete, in the words of commands.
+        (
+            _,
+            "extension_refused" | "bad_ttl" | "vm_not_found" | "vm_name_wrong" | "vm_foreign" | "cancel_refused"
+            | "adopt_refused",
+        ) => None,
         (_, "token_not_found") => Some("`alfred token list` shows yours".to_owned()),
+        (_, "intent_not_found" | "abandon_refused") => Some("`alfred vm pool` shows orders that can be".to_owned()),
         _ => problem.hint,
     };
     if let Some(hint) = hint {

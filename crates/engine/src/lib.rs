@@ -49,7 +49,7 @@ use zones::Zones;
 pub use audit::{AuditError, AuditReport, AuditSchedule, RepairOutcome, RepairReport, Repaired};
 pub use budget::shared_budget;
 pub use intents::secret_hash;
-pub use pool::{OrderError, OrderedVm, PoolRequestError, PoolView, VmPreview};
+pub use pool::{OrderError, OrderPreview, OrderedVm, PoolRequestError, PoolView, VmPreview};
 pub use request::{COUNT_MAX, CreateEnvironments, RequestError};
 pub use webhook::{BadWebhook, Webhook};
 pub use writer::{Change, ChangeOutcome, Look, Ours, RecordWriter, StillWanted};

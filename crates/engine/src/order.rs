@@ -5,8 +5,9 @@ use alfred_model::failure::Failure;
 use alfred_model::id::VmId;
 use alfred_model::intent::Intent;
 use alfred_model::lifecycle::Report;
+use alfred_model::policy::later;
 use alfred_model::vm::SeenInstance;
-use alfred_providers::contabo::{AuditAction, AuditFilter, InstanceFilter};
+use alfred_providers::contabo::{Audit, AuditAction, AuditFilter, InstanceFilter};
 use alfred_store::StoreError;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +36,24 @@ pub(crate) enum Came {
     NotReadable(Failure),
 }
 
+/// What the audits say of a request.
+struct Traces {
+    /// The instances that it created.
+    created: Vec<VmId>,
+    /// Whether it created one whose number they do not tell.
+    without_number: bool,
+}
+
+/// Which request created an instance.
+enum Creator {
+    /// The one that is asked about.
+    This,
+    /// Another one: the VM is somebody else's.
+    Another,
+    /// The audits do not say, or not yet.
+    Untold,
+}
+
 impl From<Came> for Report {
     fn from(came: Came) -> Self {
         match came {
@@ -50,32 +69,30 @@ impl Engine {
     pub(crate) async fn what_came(&self, intent: &Intent) -> Result<Came, StoreError> {
         match self.created_by(intent).await {
             Err(failure) => Ok(Came::NotReadable(failure)),
-            Ok(created) if created.len() > 1 => Ok(Came::NotFound { matches: created.len() }),
-            Ok(created) => match created.first() {
+            Ok(Traces { created, .. }) if created.len() > 1 => Ok(Came::NotFound { matches: created.len() }),
+            Ok(Traces { created, without_number }) => match created.first() {
                 Some(id) => Ok(self.confirm(intent, *id).await),
-                None => self.find_by_name(intent).await,
+                None => self.find_by_name(intent, without_number).await,
             },
         }
     }
 
-    /// The instances that the provider's audits name as created by the intent's request. An instance number of 0 is
-    /// one that the provider had not given yet.
-    async fn created_by(&self, intent: &Intent) -> Result<Vec<VmId>, Failure> {
+    /// What the provider's audits name as created by the intent's request. An instance number of 0 is one that the provider
+    /// had not given yet.
+    async fn created_by(&self, intent: &Intent) -> Result<Traces, Failure> {
         let filter = AuditFilter {
             request_id: Some(request_id(Some(intent))?),
             start: Some(earliest(intent).to_zoned(TimeZone::UTC).date()),
             ..AuditFilter::default()
         };
         let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
-        let mut created: Vec<VmId> = audits
-            .into_iter()
-            .filter(|audit| audit.action == AuditAction::Created && audit.request_id == Some(intent.request_id))
-            .filter_map(|audit| audit.instance_id)
-            .filter(|id| id.0 > 0)
-            .collect();
+        let ours = |audit: &&Audit| audit.action == AuditAction::Created && audit.request_id == Some(intent.request_id);
+        let mut created: Vec<VmId> =
+            audits.iter().filter(ours).filter_map(|audit| audit.instance_id).filter(|id| id.0 > 0).collect();
         created.sort_unstable();
         created.dedup();
-        Ok(created)
+        let without_number = created.is_empty() && audits.iter().any(|audit| ours(&audit));
+        Ok(Traces { created, without_number })
     }
 
     /// The audits name one instance: it is ours if it is shown and carries the name that was ordered.
@@ -92,7 +109,11 @@ impl Engine {
 
     /// The audits may lag: the display name tells too, among VMs that no row knows and that are not older than the
     /// order.
-    async fn find_by_name(&self, intent: &Intent) -> Result<Came, StoreError> {
+    ///
+    /// An environment's VM is named after its slug, which another installation on the same account may have chosen too:
+    /// while the audits may still say whose the VM is, its name proves nothing, unless they say that the request made one
+    /// (promise 3). The pool's VMs are named after their order, like no other.
+    async fn find_by_name(&self, intent: &Intent, certain: bool) -> Result<Came, StoreError> {
         let name = &intent.subject;
         let filter = InstanceFilter::display_name(name);
         let instances = match self.contabo.instances(&filter).await {
@@ -108,21 +129,30 @@ impl Engine {
             }
         }
         Ok(match <[SeenInstance; 1]>::try_from(matches) {
-            Ok([only]) => match self.created_by_another(only.id, intent).await {
+            Ok([only]) => match self.creator(only.id, intent).await {
                 Err(failure) => Came::NotReadable(failure),
-                Ok(true) => Came::NotFound { matches: 0 },
-                Ok(false) => Came::Found(only),
+                Ok(Creator::Another) => Came::NotFound { matches: 0 },
+                Ok(Creator::Untold) if !certain && self.audits_may_lag(intent) => Came::NotFound { matches: 1 },
+                Ok(Creator::Untold | Creator::This) => Came::Found(only),
             },
             Err(matches) => Came::NotFound { matches: matches.len() },
         })
     }
 
-    /// Whether the audits say that another request created the instance. Two installations may use one account, and
-    /// choose the same slug: a VM of that name is then somebody else's (promise 3).
-    async fn created_by_another(&self, id: VmId, intent: &Intent) -> Result<bool, Failure> {
+    fn audits_may_lag(&self, intent: &Intent) -> bool {
+        intent.environment_id.is_some() && self.clock.now() < later(intent.created_at, self.settings.policy.order_grace)
+    }
+
+    /// Which request created the instance, by the audits' word.
+    async fn creator(&self, id: VmId, intent: &Intent) -> Result<Creator, Failure> {
         let filter = AuditFilter { instance_id: Some(id), ..AuditFilter::default() };
         let audits = self.contabo.instance_audits(&filter).await.map_err(|error| error.failure())?;
         let created = audits.iter().filter(|audit| audit.action == AuditAction::Created);
-        Ok(created.filter_map(|audit| audit.request_id).any(|request_id| request_id != intent.request_id))
+        let requests: Vec<_> = created.filter_map(|audit| audit.request_id).collect();
+        Ok(match requests.as_slice() {
+            [] => Creator::Untold,
+            all if all.iter().all(|request_id| *request_id == intent.request_id) => Creator::This,
+            _ => Creator::Another,
+        })
     }
 }

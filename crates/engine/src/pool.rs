@@ -6,6 +6,7 @@
 
 mod look;
 mod orders;
+mod preview;
 mod request;
 mod state;
 
@@ -26,6 +27,7 @@ use crate::{Engine, measure};
 
 pub(crate) use orders::InFlight;
 pub use orders::{OrderError, OrderedVm};
+pub use preview::OrderPreview;
 pub use request::{PoolRequestError, VmPreview};
 
 /// Orders from so long before this month are read too: failures do not end with a month.

@@ -34,7 +34,7 @@ pub struct Policy {
     pub step_deadline: Duration,
     /// How long a VM rests after its name was seen to be gone: the record's time to live (promise 4), and the time in
     /// which a record that was written shortly before may still appear at the authoritative servers for a moment.
-    pub quarantine: Duration,
+    pub name_rest: Duration,
     /// How long after its answer was lost a write may still be carried out: no provider says, so this is a margin.
     pub write_grace: Duration,
     /// How far apart two audits must have seen something before it may be repaired (promise 9).
@@ -53,7 +53,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For the real platforms: a VM comes up in 5 to 15 minutes, reads may lag behind writes.
+    /// For the real platforms: a VM comes up in 5 to 15 minutes, reads may lag behind writes. It is paid for a month, so
+    /// that none is bought unless somebody allows it.
     pub const fn platform() -> Self {
         Self {
             backoff_base: Duration::from_secs(1),
@@ -66,12 +67,12 @@ impl Policy {
             vm_deadline: Duration::from_hours(2),
             reach_deadline: Duration::from_mins(30),
             step_deadline: Duration::from_mins(30),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
+            name_rest: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 60),
             write_grace: Duration::from_mins(2),
             repair_grace: Duration::from_mins(15),
             reinstalls_max: 2,
             orders: OrderRules {
-                allowed: true,
+                allowed: false,
                 owned_max: 10,
                 month_max: None,
                 failures: 3,
@@ -107,7 +108,7 @@ impl Policy {
             vm_deadline: Duration::from_mins(5),
             reach_deadline: Duration::from_mins(2),
             step_deadline: Duration::from_mins(2),
-            quarantine: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
+            name_rest: Duration::from_secs(RECORD_TTL_SECONDS as u64 + 5),
             write_grace: Duration::from_secs(45),
             repair_grace: Duration::from_secs(1),
             reinstalls_max: 2,

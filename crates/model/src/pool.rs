@@ -27,6 +27,7 @@ pub mod demand;
 mod end;
 mod hold;
 mod plan;
+mod preview;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub use demand::{Life, Wanted};
 pub use end::{ended, given_up_with};
 pub use hold::{Hold, OrderRules, Pause, PoolState, Spending, hold};
 pub use plan::{Lapse, PoolCounts, PoolPlan, PoolRules, PoolSituation, plan};
+pub use preview::hold_after;
 
 /// What an instance's status means to whoever waits for the VM.
 #[derive(Debug, Clone, PartialEq, Eq)]

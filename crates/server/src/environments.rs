@@ -1,5 +1,6 @@
 //! `/v1/environments`: ask for environments, look at them, retry and delete them.
 
+mod cost;
 mod create;
 mod extend;
 mod list;
@@ -18,6 +19,7 @@ use crate::lookup;
 use crate::openapi::Refused;
 use crate::problem::Problem;
 
+pub(crate) use cost::*;
 pub(crate) use create::*;
 pub(crate) use extend::*;
 pub(crate) use list::*;
@@ -47,7 +49,9 @@ pub(crate) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<EnvironmentView>, Problem> {
     let environment = lookup::environment(&app, &caller, &name).await?;
-    Ok(Json(EnvironmentView::from(&environment)))
+    let mut view = EnvironmentView::from(&environment);
+    view.cost = cost_of(&app, &environment).await?;
+    Ok(Json(view))
 }
 
 /// Delete an environment

@@ -21,8 +21,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// An answer takes at most so long to begin; each request is a few reads and one write of the store.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// An audit reads everything at two providers within their budgets.
-const AUDIT_DEADLINE: Duration = Duration::from_mins(5);
+/// An audit reads everything at two providers within their budgets; orders are sent a few at a time.
+const SLOW_DEADLINE: Duration = Duration::from_mins(5);
 
 const NO_ROUTE: &str = "none";
 
@@ -35,7 +35,8 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
     let method = known_method(request.method());
     let span = tracing::info_span!("request", %id, method, route);
     let began = Instant::now();
-    let deadline = if crate::audit::PATHS.contains(&route) { AUDIT_DEADLINE } else { DEADLINE };
+    let slow = crate::audit::PATHS.contains(&route) || crate::vms::SLOW_PATHS.contains(&route);
+    let deadline = if slow { SLOW_DEADLINE } else { DEADLINE };
 
     // A dropped handler is safe at every point: the store's writes are all or nothing.
     let run = AssertUnwindSafe(tokio::time::timeout(deadline, next.run(request))).catch_unwind();

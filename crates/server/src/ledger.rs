@@ -2,9 +2,10 @@
 
 use alfred_model::id::{EnvironmentId, IntentId, VmId};
 use alfred_model::intent::{Intent, IntentKind, Outcome};
+use alfred_model::vm::DISPLAY_NAME_PREFIX;
 use alfred_store::IntentQuery;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,9 +13,9 @@ use uuid::Uuid;
 
 use crate::app::Shared;
 use crate::auth::Administrator;
-use crate::input::Parameters;
+use crate::input::{Parameters, bad_parameter};
 use crate::openapi::Refused;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::{lookup, page};
 
 /// Which lines of the ledger.
@@ -44,6 +45,7 @@ pub(crate) struct LedgerParameters {
     "subject": "alfredos-brave-tiger",
     "actor": "alice",
     "outcome": "done",
+    "audit_id": 4_711,
     "answer": "100200300",
     "refused": false,
     "called_home_at": null,
@@ -72,6 +74,8 @@ pub(crate) struct IntentView {
     /// What came of it.
     #[schema(schema_with = crate::schema::outcome)]
     outcome: Outcome,
+    /// The line of the provider's own audit log that shows the same request, once it was read.
+    audit_id: Option<i64>,
     /// The provider's own words, or the id it gave.
     answer: Option<String>,
     /// Whether the provider said "not now".
@@ -121,6 +125,47 @@ pub(crate) async fn list(
     Ok(Json(Ledger { intents: intents.into_iter().map(IntentView::from).collect() }))
 }
 
+/// Abandon an order for the pool
+///
+/// For administrators, and for an order for the pool of which nothing is known: on your word that no VM came of it, it is
+/// not looked for any more and no longer counts as a VM. If one did come of it, the audit finds it.
+#[utoipa::path(
+    post, path = "/v1/ledger/{intent}/abandon", tag = "ledger",
+    params(("intent" = String, Path, description = "The line's id", example = "01926f3c-7b00-7000-8000-5a6b7c8d9e0f")),
+    responses((status = 200, description = "The line as it is now", body = IntentView), Refused<400>, Refused<403>, Refused<404>, Refused<409>),
+)]
+pub(crate) async fn abandon(
+    State(app): State<Shared>,
+    Administrator(caller): Administrator,
+    Path(id): Path<String>,
+) -> Result<Json<IntentView>, Problem> {
+    let id: IntentId = id.parse().map_err(|_| bad_parameter("the id of a line of the ledger is a UUID"))?;
+    let Some(intent) = app.store().intent(id).await? else {
+        return Err(Problem::new(Code::IntentNotFound, format!("the ledger has no line `{id}`")));
+    };
+    if let Some(abandoned) = app.engine.abandon_order(id, caller.user.as_str()).await? {
+        return Ok(Json(IntentView::from(abandoned)));
+    }
+    Err(Problem::new(Code::AbandonRefused, abandon_refused(&intent)))
+}
+
+/// Why a line of the ledger is not abandoned.
+fn abandon_refused(intent: &Intent) -> String {
+    let Intent { id, kind, outcome, .. } = intent;
+    if *kind != IntentKind::OrderVm {
+        return format!("`{id}` is no order but `{kind}`, which is repeated until it is answered");
+    }
+    if let Some(slug) = intent.environment_id.and(intent.subject.strip_prefix(DISPLAY_NAME_PREFIX)) {
+        return format!(
+            "the order `{id}` is for an environment: `alfred env retry {slug} --abandon-order` gives it up"
+        );
+    }
+    if outcome.is_open() {
+        return format!("the order `{id}` is being sent at this moment: its answer may still come");
+    }
+    format!("it is known what came of the order `{id}`: `{outcome}`")
+}
+
 impl From<Intent> for IntentView {
     fn from(intent: Intent) -> Self {
         Self {
@@ -132,6 +177,7 @@ impl From<Intent> for IntentView {
             subject: intent.subject,
             actor: intent.actor,
             outcome: intent.outcome,
+            audit_id: intent.audit_id,
             answer: intent.answer,
             refused: intent.refused,
             called_home_at: intent.called_home_at,

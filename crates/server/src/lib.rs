@@ -21,6 +21,7 @@ mod ledger;
 mod lookup;
 mod openapi;
 mod page;
+mod pool;
 mod probes;
 mod problem;
 mod quota;

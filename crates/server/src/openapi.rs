@@ -31,6 +31,7 @@ pub(crate) struct Rendered(pub(crate) Bytes);
         (name = "environments", description = "What users ask for"),
         (name = "events", description = "What happened to environments"),
         (name = "vms", description = "The machines"),
+        (name = "pool", description = "How many VMs there are, are wanted and may be bought, and what they cost"),
         (name = "ledger", description = "Who asked providers for what"),
         (name = "audit", description = "Whether providers, store and ledger agree"),
         (name = "users", description = "Who may use the control plane"),

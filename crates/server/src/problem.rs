@@ -92,7 +92,8 @@ impl Problem {
         self.code
     }
 
-    fn body(&self) -> ProblemBody {
+    /// What the client reads; also where a request is answered for several things at once.
+    pub(crate) fn body(&self) -> ProblemBody {
         ProblemBody {
             r#type: format!("tag:alfredos.site,2026:problem/{}", self.code.word()),
             title: self.code.title(),

@@ -58,6 +58,16 @@ pub(crate) fn outcome() -> Object {
     words(Outcome::ALL.iter().map(|word| word.as_str()))
 }
 
+/// What came of one order.
+pub(crate) fn order_outcome() -> Object {
+    words(["would_order", "ordered", "held", "failed", "unknown"].into_iter())
+}
+
+/// The kinds of causes for which no VM is bought.
+pub(crate) fn hold_kind() -> Object {
+    words(["off", "paused", "owned", "month", "failing"].into_iter())
+}
+
 /// The codes of refusals.
 pub(crate) fn problem_code() -> Object {
     words(Code::ALL.iter().map(|code| code.word()))

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::{App, Shared};
 use crate::auth::{self, Gate};
 use crate::problem::{Code, Problem};
-use crate::{audit, call_home, environments, events, guard, ledger, openapi, probes, quota, tokens, users, vms};
+use crate::{audit, call_home, environments, events, guard, ledger, openapi, pool, probes, quota, tokens, users, vms};
 
 /// What the server works with.
 pub struct ServerParts {
@@ -62,8 +62,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(environments::extend))
         .routes(routes!(events::history))
         .routes(routes!(events::stream))
+        .routes(routes!(environments::show_cost))
         .routes(routes!(vms::list))
+        .routes(routes!(vms::order))
+        .routes(routes!(vms::cancel))
+        .routes(routes!(vms::adopt))
+        .routes(routes!(pool::show))
+        .routes(routes!(pool::pause))
+        .routes(routes!(pool::resume))
         .routes(routes!(ledger::list))
+        .routes(routes!(ledger::abandon))
         .routes(routes!(audit::show))
         .routes(routes!(audit::repair))
         .routes(routes!(users::create, users::list))

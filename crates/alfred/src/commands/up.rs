@@ -10,6 +10,7 @@ pub(super) mod local;
 mod owner;
 pub(super) mod providers;
 mod schedule;
+mod spending;
 mod store;
 mod webhook;
 
@@ -115,6 +116,10 @@ async fn with_providers(
     let metrics = record_metrics()?;
     let webhook = webhook::from_config(context)?;
     let settings = settings(context, &providers, &*store).await?;
+    if !settings.policy.orders.allowed {
+        let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
+        context.printer.note(format_args!("{words}; `{}=on` allows orders", Key::Buy.variable()));
+    }
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
@@ -164,10 +169,7 @@ pub(super) async fn settings(context: &Context, providers: &Providers, store: &d
     let installation = store.installation(proposed).await;
     let installation = installation.map_err(|error| Failure::because("cannot read the database", &error))?;
     let text = |key: Key| config.text(key).unwrap_or_default().to_owned();
-    let mut policy = providers.policy.clone();
-    if let Some(limit) = config.parse(Key::VmLimit, "a number of VMs")? {
-        policy.orders.owned_max = limit;
-    }
+    let mut policy = spending::policy(config, &providers.policy)?;
     policy.quota = config.parse(Key::Quota, "a number of environments")?;
     policy.expiry.usual = life(config, Key::TtlDefault, &policy)?;
     policy.expiry.most = life(config, Key::TtlMax, &policy)?;

@@ -72,8 +72,18 @@ keys! {
     Region, "region", "ALFRED_REGION", Plain, Some("EU");
     /// What is installed: Contabo's image id; its API's own default, Ubuntu 22.04, where nothing is said.
     Image, "image", "ALFRED_IMAGE", Plain, Some("afecbb85-e2fc-46f0-9684-b46b1faf00bb");
+    /// Whether VMs may be bought: `on` or `off`.
+    Buy, "buy", "ALFRED_BUY", Plain, None;
     /// Never own more VMs than this.
     VmLimit, "vm_limit", "ALFRED_VM_LIMIT", Plain, None;
+    /// Never order more VMs than this in one calendar month.
+    OrdersPerMonth, "orders_per_month", "ALFRED_ORDERS_PER_MONTH", Plain, None;
+    /// What a VM costs a month, such as `5.50 EUR`: the provider's API tells no price.
+    VmPrice, "vm_price", "ALFRED_VM_PRICE", Plain, None;
+    /// How many VMs shall wait ready in the pool: a number, `auto`, or `auto:MIN-MAX`.
+    PoolReady, "pool_ready", "ALFRED_POOL_READY", Plain, Some("0");
+    /// Whether contracts that nobody needs are let end without a person: `on` or `off`.
+    PoolLapse, "pool_lapse", "ALFRED_POOL_LAPSE", Plain, Some("off");
     /// How many environments a user may have who has no quota of their own; any number, where nothing is said.
     Quota, "quota", "ALFRED_QUOTA", Plain, None;
     /// How long an environment lives whose owner says nothing, such as `7d`; for ever, where nothing is said.

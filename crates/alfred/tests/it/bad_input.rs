@@ -44,6 +44,14 @@ fn other_bad_values_are_one_line_too() {
         ("env show a_b", "`_` is none of these"),
         ("env delete brave-tiger a.b", "`.` is none of these"),
         ("token revoke 7", "`7` does not fit `<ID>`"),
+        ("vm order --count 0", "0 is not in 1..=20"),
+        ("vm order --count 21", "21 is not in 1..=20"),
+        ("vm order --abandon 7", "`7` does not fit `--abandon <ID>`"),
+        ("vm order --count 2", "buying needs a yes: add `--yes`"),
+        ("vm cancel 0", "0 is not in 1.."),
+        ("vm cancel alfredos-ox", "invalid digit"),
+        ("vm cancel 7", "its name is needed: add `--name NAME`"),
+        ("vm adopt 7", "its name is needed: add `--name NAME`"),
         ("up --listen localhost", "invalid socket address"),
         ("cloud --zone single", "is a single label"),
         ("cloud --fault nonsense", "is no part of a fault rule"),
@@ -76,6 +84,9 @@ fn wrong_usage_has_exit_code_2_and_says_how_it_is_used() {
         "env quota --set 5",
         "env quota ada --set 5 --clear",
         "env delete",
+        "vm order --abandon 0198c1de-7b0a-7000-8000-2f1d3c5b7a99 --count 2",
+        "vm cancel",
+        "vm pool drain",
         "up --instant",
         "cloud --instant --demo",
         "--quiet --verbose config show",
@@ -93,7 +104,17 @@ fn without_a_server_it_says_how_to_start_one() {
     let address = port.local_addr().unwrap();
     drop(port);
     place.set("ALFRED_URL", format!("http://{address}"));
-    for line in ["env create", "env list", "env show ox", "env watch --all", "vm list", "audit", "token list"] {
+    for line in [
+        "env create",
+        "env list",
+        "env show ox",
+        "env watch --all",
+        "vm list",
+        "vm pool",
+        "vm order --dry-run",
+        "audit",
+        "token list",
+    ] {
         let ended = place.line(line);
         assert_eq!(ended.code, 1, "{line}: {ended:?}");
         let words = format!("no server answers at `http://{address}`: start one with `alfred up --local`");

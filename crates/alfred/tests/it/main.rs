@@ -14,4 +14,5 @@ mod output;
 mod place;
 mod token;
 mod up;
+mod vm;
 mod zones;

@@ -271,7 +271,7 @@ impl Engine {
         let Some(id) = address.and_then(|address| order.vms.get(&address)) else { return Ok(None) };
         let now = self.clock.now();
         let policy = &self.settings.policy;
-        let until = later(now, policy.step_deadline.saturating_add(policy.quarantine));
+        let until = later(now, policy.step_deadline.saturating_add(policy.name_rest));
         Ok(self.store.vm(*id).await?.and_then(|vm| pool::rest(&vm, until, now)))
     }
 

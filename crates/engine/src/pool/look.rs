@@ -20,11 +20,13 @@ impl Engine {
         let next = later(now, self.settings.policy.pool.look_interval);
         let mut due = false;
         self.change_pool_state(|state| {
-            due = state.next_look.is_none_or(|at| at <= now);
-            if due {
+            // The first one is due after a while: there is nothing to learn of a pool that has just begun.
+            let begins = state.next_look.is_none();
+            due = state.next_look.is_some_and(|at| at <= now);
+            if due || begins {
                 state.next_look = Some(next);
             }
-            due
+            due || begins
         })
         .await?;
         Ok(due)

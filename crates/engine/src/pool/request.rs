@@ -7,6 +7,7 @@ use alfred_model::lifecycle::ACTOR;
 use alfred_model::pool::{self, CancelRefused, ContractView};
 use alfred_model::vm::{DISPLAY_NAME_PREFIX, SeenInstance, Vm, VmState, pool_display_name};
 use alfred_store::{Changes, IntentQuery, Lease, StoreError};
+use jiff::tz::TimeZone;
 
 use crate::Engine;
 use crate::intents::NewIntent;
@@ -79,8 +80,9 @@ impl Engine {
         let contract = pool::contract(&vm, now);
         let gives_up = match contract.avoidable_from {
             Some(from) => format!(
-                "VM {id} ends with its contract, on {from:.0} if the provider takes four weeks' notice; it cannot be undone \
-                 through the API, and nothing that is paid comes back"
+                "VM {id} ends with its contract, on {} if the provider takes four weeks' notice; it cannot be undone \
+                 through the API, and nothing that is paid comes back",
+                from.to_zoned(TimeZone::UTC).date()
             ),
             None => format!(
                 "VM {id} ends with its contract, on a day that the provider says afterwards; it cannot be undone through the \

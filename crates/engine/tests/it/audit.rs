@@ -426,7 +426,7 @@ async fn a_vm_of_the_pool_rests_when_a_name_led_to_it() {
         let gone = world.with_status(Status::Active).await.remove(2);
         process.engine.delete(gone.id, &gone.owner).await.expect("the wish is taken");
         settled(&world).await;
-        tokio::time::sleep(world.policy.quarantine).await;
+        tokio::time::sleep(world.policy.name_rest).await;
         let vm = world.store.vm(gone.vm_id.expect("a VM")).await.expect("the store answers").expect("a row");
         assert!(vm.state == VmState::Ready && vm.assignable_at.is_some_and(|at| at <= world.clock.now()));
         let address = vm.address.expect("an address").to_string();
@@ -440,7 +440,7 @@ async fn a_vm_of_the_pool_rests_when_a_name_led_to_it() {
         let report = ripe_repair(&world, &process, Limits::default()).await;
         assert_eq!(outcomes(&report).len(), 1, "{report:#?}");
         settled(&world).await;
-        let forgotten = alfred_model::policy::later(world.clock.now(), world.policy.quarantine);
+        let forgotten = alfred_model::policy::later(world.clock.now(), world.policy.name_rest);
         let vm = world.store.vm(vm.id).await.expect("the store answers").expect("a row");
         assert!(vm.state == VmState::Ready && vm.assignable_at.is_some_and(|at| at >= forgotten), "{vm:#?}");
     }

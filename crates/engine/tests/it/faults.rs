@@ -107,7 +107,7 @@ impl Case {
             assert!(world.settle(LONG).await, "{what}");
             process.engine.delete(first.id, &first.owner).await.expect("the store and the providers answer");
             assert!(world.settle(LONG).await, "{what}");
-            tokio::time::sleep(world.policy.quarantine).await;
+            tokio::time::sleep(world.policy.name_rest).await;
         }
         if way == Way::LostOrder {
             let rule = Rule::new(Fault::LostAfter);
@@ -265,4 +265,26 @@ async fn a_vm_of_the_same_name_that_another_request_bought_is_not_adopted() {
     let row = world.environment(made.id).await;
     assert!(row.attention && row.step == Step::OrderVm && row.vm_id.is_none(), "{row:#?}");
     assert_eq!(view::machines(&world.cloud).await, before, "promise 3: somebody else's VM was touched");
+}
+
+/// The same while the audits are behind: who looks early sees a VM of that name and nobody who bought it.
+#[tokio::test(start_paused = true)]
+async fn a_vm_of_the_same_name_is_not_believed_while_the_audits_lag() {
+    let mut options = contabo::Options::demo();
+    options.audit_lag = contabo::Delay::millis(2_000, 0);
+    let world = World::with(78, Options { contabo: options, ..Options::default() });
+    let lost =
+        Rule { route: Some("contabo.instances.create".to_owned()), count: Some(1), ..Rule::new(Fault::LostBefore) };
+    let process = world.start();
+    view::plant_vm(&world.cloud, "alfredos-twin-otter").await;
+    // Both VMs are bought, or not, within the same second.
+    world.cloud.faults().add(lost);
+    let asked = CreateEnvironments { slug: Some("twin-otter".parse().unwrap()), ..request(1) };
+    let made = process.engine.create(asked).await.unwrap().remove(0);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    process.engine.retry(made.id, false, &made.owner).await.unwrap();
+    assert!(world.settle(LONG).await);
+    let row = world.environment(made.id).await;
+    assert!(row.attention && row.step == Step::OrderVm && row.vm_id.is_none(), "{row:#?}");
+    assert_eq!(view::machines(&world.cloud).await[0].wiped, 0, "promise 3: somebody else's VM was touched");
 }

@@ -46,7 +46,7 @@ async fn a_vm_of_the_pool_is_used_again_once_its_old_name_is_forgotten() {
     assert!(world.settle(LONG).await);
     process.engine.delete(first.id, &first.owner).await.unwrap();
     assert!(world.settle(LONG).await);
-    tokio::time::sleep(world.policy.quarantine).await;
+    tokio::time::sleep(world.policy.name_rest).await;
     let second = world.create(&process, 1).await.remove(0);
     assert!(world.settle(LONG).await);
     promises::hold(&world).await;
@@ -64,7 +64,7 @@ async fn a_vm_of_the_pool_gets_its_owner_s_keys_by_an_installation() {
     assert!(world.settle(LONG).await);
     process.engine.delete(first.id, &first.owner).await.unwrap();
     assert!(world.settle(LONG).await);
-    tokio::time::sleep(world.policy.quarantine).await;
+    tokio::time::sleep(world.policy.name_rest).await;
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqWBJgKXcVQdbPMQdmmnkVFVBLYQqVUVKbYbvLJ6YYb alice";
     let mut personal = request(1);
     personal.setup = Setup { ssh_keys: vec![key.to_owned()], ..Setup::default() };

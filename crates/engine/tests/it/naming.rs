@@ -24,7 +24,7 @@ async fn with_a_ready_vm(seed: u64) -> (World, Process) {
     assert!(world.settle(LONG).await);
     process.engine.delete(first.id, &first.owner).await.unwrap();
     assert!(world.settle(LONG).await);
-    tokio::time::sleep(world.policy.quarantine).await;
+    tokio::time::sleep(world.policy.name_rest).await;
     world.cloud.journal().clear();
     (world, process)
 }

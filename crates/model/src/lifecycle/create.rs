@@ -101,7 +101,13 @@ pub(super) fn install_accepted(
                 .tell(context.now, "VM is being installed with its owner's settings")
         }
         Err(failure) if failure.disposition == Disposition::Definite => {
-            let words = format!("the VM could not be installed: {}", failure.words);
+            let words = match &situation.environment.reason {
+                // It is installed anew because something else went wrong, which its owner must know first.
+                Some(reason) if situation.vm.is_some_and(|vm| vm.reinstalls > 0) => {
+                    format!("{reason}; it could not be installed anew: {}", failure.words)
+                }
+                _ => format!("the VM could not be installed: {}", failure.words),
+            };
             remove::give_up(situation, intent, &words, context)
         }
         Err(failure) => try_again(situation, intent, &failure, context),
@@ -200,6 +206,7 @@ fn install_again(situation: &Situation<'_>, vm: Option<&Vm>, words: &str, contex
     let number = vm.reinstalls + 1;
     let mut transition = Transition::new(situation.environment, context.now).step(Step::InstallVm, context.now);
     transition.vm = Some(Vm { reinstalls: number, updated_at: context.now, ..vm.clone() });
+    transition.environment.reason = Some(words.to_owned());
     transition.tell(context.now, format!("{words}: it is installed anew, {number} of {most}"))
 }
 

@@ -166,7 +166,7 @@ pub(super) fn absence(situation: &Situation<'_>, says: &[ServerSays], context: &
     transition.environment.record_id = None;
     if let Some(vm) = situation.vm.filter(|vm| vm.environment_id == Some(environment.id)) {
         let mut vm = vm.clone();
-        let rest_until = later(context.now, context.policy.quarantine);
+        let rest_until = later(context.now, context.policy.name_rest);
         hand_over(&mut transition.environment, &mut vm, Some(rest_until), context);
         transition.vm = Some(vm);
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::contract::month_of;
+use crate::expiry::moment;
 use crate::id::IntentId;
 use crate::intent::{Intent, IntentKind, Outcome};
 use crate::money::Money;
@@ -151,8 +152,9 @@ impl fmt::Display for Hold {
             ),
             Self::Failing { failures, until, words } => write!(
                 formatter,
-                "the last {failures} orders failed, and none is sent before {until:.0}; the last answer was: {words}; \
-                 `alfred vm pool resume` tries at once"
+                "the last {failures} orders failed, and none is sent before {}; the last answer was: {words}; \
+                 `alfred vm pool resume` tries at once",
+                moment(*until)
             ),
         }
     }

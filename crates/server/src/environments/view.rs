@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cost::CostView;
+
 /// An environment. What its owner gave for the VM (keys, script) is not shown: a script may hold secrets.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Environment, example = json!({
@@ -29,6 +31,14 @@ use utoipa::ToSchema;
     "expiry_warned_at": null,
     "expires_at_most": null,
     "batch": "01926f3c-7a1b-7c3d-9e4f-5a6b7c8d9e00",
+    "cost": {
+        "vm_id": 100_200_300,
+        "price": "5.50 EUR",
+        "from": "2026-03-01T09:30:04Z",
+        "to": null,
+        "hours": 73.0,
+        "amount": "0.55 EUR"
+    },
     "created_at": "2026-03-01T09:30:00Z",
     "updated_at": "2026-03-01T09:34:12Z"
 }))]
@@ -78,6 +88,8 @@ pub(crate) struct EnvironmentView {
     /// The request that it was asked for in, by which `GET /v1/environments` finds all of them.
     #[schema(value_type = Option<uuid::Uuid>)]
     batch: Option<BatchId>,
+    /// What the use of its VM has cost. Only where one environment is read; null in lists and where it had no VM.
+    pub(super) cost: Option<CostView>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -105,6 +117,7 @@ impl From<&Environment> for EnvironmentView {
             expiry_warned_at: environment.warned_at,
             expires_at_most: environment.expiry_bound.as_ref().map(|bound| bound.at),
             batch: environment.batch,
+            cost: None,
             created_at: environment.created_at,
             updated_at: environment.updated_at,
         }

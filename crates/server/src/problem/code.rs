@@ -68,6 +68,12 @@ codes! {
     /// The path names no user.
     UserNotFound = NOT_FOUND, "user_not_found", "there is no such user",
         "`GET /v1/users` lists them";
+    /// There is no such VM.
+    VmNotFound = NOT_FOUND, "vm_not_found", "there is no such VM",
+        "`GET /v1/vms` lists those that are known, `GET /v1/audit` those that are not";
+    /// The ledger has no such line.
+    IntentNotFound = NOT_FOUND, "intent_not_found", "the ledger has no such line",
+        "`GET /v1/ledger` lists its lines, `GET /v1/pool` the orders of which nothing is known";
     /// The path knows other methods.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",
         "the `allow` header lists the methods that it takes";
@@ -98,6 +104,21 @@ codes! {
     /// There is a user of this name.
     UserExists = CONFLICT, "user_exists", "there is a user of this name",
         "choose another name, or make a token for the one that exists";
+    /// A VM is not bought now.
+    OrderHeld = CONFLICT, "order_held", "no VM is bought now",
+        "`GET /v1/pool` tells what is allowed and what is capped";
+    /// The VM cannot be cancelled.
+    CancelRefused = CONFLICT, "cancel_refused", "the VM cannot be cancelled",
+        "look at its state with `GET /v1/vms`";
+    /// The VM cannot be adopted.
+    AdoptRefused = CONFLICT, "adopt_refused", "the VM cannot be adopted",
+        "look at its state with `GET /v1/vms`, and at orders of which nothing is known with `GET /v1/pool`";
+    /// The VM may be anybody's.
+    VmForeign = CONFLICT, "vm_foreign", "the VM is not called as ours are",
+        "make sure whose it is; `foreign` takes it all the same and erases it";
+    /// The line of the ledger cannot be abandoned.
+    AbandonRefused = CONFLICT, "abandon_refused", "it cannot be abandoned",
+        "only an order for the pool of which nothing is known can be; `GET /v1/pool` lists them";
     /// The body is larger than the path takes.
     TooLarge = PAYLOAD_TOO_LARGE, "too_large", "the body is too large",
         "send at most 1 MiB";
@@ -116,6 +137,12 @@ codes! {
     /// A time to live is too short or too long.
     BadTtl = UNPROCESSABLE_ENTITY, "bad_ttl", "the time to live cannot be used",
         "ask for a time within the bounds that the detail names";
+    /// The name that was given is not the VM's.
+    VmNameWrong = UNPROCESSABLE_ENTITY, "vm_name_wrong", "the VM's name is needed to confirm",
+        "give the VM's `display_name`, as a proof that this one is meant";
+    /// The reason of a pause cannot be kept.
+    BadReason = UNPROCESSABLE_ENTITY, "bad_reason", "the reason cannot be used",
+        "give at most 200 characters in one line, or none";
     /// A user name is none.
     BadUserName = UNPROCESSABLE_ENTITY, "bad_user_name", "the user name cannot be used",
         "use 1 to 64 of a-z, 0-9, `.`, `_`, `@` and `-`, beginning with a letter or digit";
@@ -128,6 +155,12 @@ codes! {
     /// Something inside failed.
     Internal = INTERNAL_SERVER_ERROR, "internal", "the server failed",
         "try again; if it stays, tell an administrator the `instance` of this answer";
+    /// An order was not carried out.
+    OrderFailed = BAD_GATEWAY, "order_failed", "the order was not carried out",
+        "the detail has the provider's words; nothing was bought";
+    /// Nobody knows what came of an order.
+    OrderUnknown = BAD_GATEWAY, "order_unknown", "it is not known whether a VM was bought",
+        "do not order again for it: it is looked for; `GET /v1/pool` tells what came of it";
     /// The store does not answer.
     StoreUnavailable = SERVICE_UNAVAILABLE, "store_unavailable", "the database does not answer",
         "try again in a few seconds; an administrator finds the cause in the server's log";
@@ -143,6 +176,9 @@ codes! {
     /// Too many listen to events.
     TooManyStreams = SERVICE_UNAVAILABLE, "too_many_streams", "too many event streams are open",
         "close streams that are not needed, or poll `GET /v1/environments/SLUG/events`";
+    /// The VM provider could not be read.
+    ProviderUnreadable = SERVICE_UNAVAILABLE, "provider_unreadable", "the VM provider could not be read",
+        "try again in a minute; the detail has the provider's words";
     /// The audit could not be carried out.
     AuditFailed = SERVICE_UNAVAILABLE, "audit_failed", "the audit could not be carried out",
         "see in the server's log which provider could not be read, then try again";

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use alfred_engine::RequestError;
+use alfred_engine::{OrderError, PoolRequestError, RequestError};
 use alfred_store::StoreError;
 
 use super::{Code, Problem};
@@ -41,6 +41,35 @@ impl From<RequestError> for Problem {
             RequestError::Extension { .. } => Self::new(Code::ExtensionRefused, words),
             RequestError::Retry(_) => Self::new(Code::RetryRefused, words),
             RequestError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        let words = error.to_string();
+        match error {
+            OrderError::Held(_) => Self::new(Code::OrderHeld, words),
+            OrderError::Failed(_) => Self::new(Code::OrderFailed, words),
+            OrderError::Unknown { .. } => Self::new(Code::OrderUnknown, words),
+            OrderError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PoolRequestError> for Problem {
+    fn from(error: PoolRequestError) -> Self {
+        let words = error.to_string();
+        match error {
+            PoolRequestError::NotFound(_) => Self::new(Code::VmNotFound, words),
+            PoolRequestError::Name { .. } => Self::new(Code::VmNameWrong, words),
+            PoolRequestError::Cancel(_) => Self::new(Code::CancelRefused, words),
+            PoolRequestError::Known(..) | PoolRequestError::Ordered(..) | PoolRequestError::Ends(..) => {
+                Self::new(Code::AdoptRefused, words)
+            }
+            PoolRequestError::Foreign { .. } => Self::new(Code::VmForeign, words),
+            PoolRequestError::Provider(_) => Self::new(Code::ProviderUnreadable, words),
+            PoolRequestError::Store(error) => error.into(),
         }
     }
 }

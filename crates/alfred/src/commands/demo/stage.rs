@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use alfred_engine::{AuditSchedule, Settings};
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
+use alfred_model::policy::Policy;
 use alfred_providers::authority::Authority;
 use alfred_providers::counts::CallCounts;
 use alfred_server::{Server, ServerParts};
@@ -52,8 +53,8 @@ impl Stage {
         let store = Arc::new(store.map_err(|error| Failure::new(chain(&error)))?);
         let (counts, authority) = (providers.counts.clone(), Arc::clone(&providers.authority));
         let settings = up::settings(context, &providers, &*store).await?;
-        // The story has its own audits; others would only add to its count of calls.
-        let settings = Settings { audit: AuditSchedule::default(), ..settings };
+        // The story has its own audits and VMs; others would only add to its count of calls.
+        let settings = Settings { audit: AuditSchedule::default(), policy: Policy::local(), ..settings };
         let engine = up::engine(Arc::clone(&store) as Arc<dyn Store>, providers, settings);
         let token_file = folder.path().join("admin-token");
         let token = up::first_token::administrator(&*store, &token_file).await?;

@@ -20,6 +20,7 @@ pub(super) async fn run(context: &Context, arguments: &QuotaArguments) -> Result
         let whose = if quota.own { "a quota of their own" } else { "the quota of all" };
         context.printer.data(match quota.limit {
             Some(limit) => format!("{}: {} of {limit} environments ({whose})", quota.user, quota.used),
+            None if quota.used == 1 => format!("{}: 1 environment, without a limit", quota.user),
             None => format!("{}: {} environments, without a limit", quota.user, quota.used),
         })?;
     }

@@ -3,7 +3,7 @@
 use alfred_model::name::Slug;
 
 use super::Context;
-use crate::api::{Environment, Event, Events};
+use crate::api::{Cost, Environment, Event, Events};
 use crate::client::Client;
 use crate::error::{Exit, Failure, one_line};
 use crate::table;
@@ -76,6 +76,9 @@ fn fields(environment: &Environment) -> String {
     }
     if let Some(batch) = &environment.batch {
         row("batch", batch.clone());
+    }
+    if let Some(Cost { vm_id, price, hours, amount }) = environment.cost() {
+        row("cost", format!("{amount} for {hours} hours of VM {vm_id}, which costs {price} a month"));
     }
     row("created", table::time(environment.created_at));
     row("changed", table::time(environment.updated_at));

@@ -22,11 +22,11 @@ struct Interval(Option<Duration>);
 
 /// A yes or no.
 #[derive(Debug, PartialEq, Eq)]
-struct Switch(bool);
+pub(super) struct Switch(pub(super) bool);
 
 /// Why a text is no value of the schedule's.
 #[derive(Debug)]
-struct BadValue;
+pub(super) struct BadValue;
 
 impl FromStr for Interval {
     type Err = BadValue;

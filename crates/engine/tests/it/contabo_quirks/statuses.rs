@@ -51,7 +51,7 @@ async fn is_dead(status: &str, words: &str) {
     assert_eq!(life.orders(), 1, "nothing else is bought");
     life.world.cloud.faults().clear();
     life.rest().await;
-    tokio::time::sleep(life.world.policy.quarantine).await;
+    tokio::time::sleep(life.world.policy.name_rest).await;
     life.process.engine.retry(row.id, false, &row.owner).await.unwrap();
     life.active(row.id).await;
     // Its VM was mended and serves, or is kept for a person to look at while another one serves.

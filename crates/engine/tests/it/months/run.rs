@@ -81,6 +81,7 @@ fn policy(dice: &mut StdRng) -> Policy {
     policy.dns_interval = Duration::from_secs(10);
     policy.backoff_base = Duration::from_secs(5);
     policy.backoff_cap = Duration::from_mins(15);
+    policy.orders.allowed = true;
     policy.orders.owned_max = dice.random_range(10..45);
     policy.orders.month_max = chance(dice, 60).then(|| dice.random_range(6..30));
     policy.pool.ready = if chance(dice, 70) {

@@ -50,7 +50,7 @@ impl Observer {
             cloud: world.cloud.clone(),
             store: Arc::clone(&world.store),
             clock: Arc::clone(&world.clock),
-            time_to_live: world.policy.quarantine.saturating_sub(PUBLICATION_MAX),
+            time_to_live: world.policy.name_rest.saturating_sub(PUBLICATION_MAX),
             foreign: view::foreign(&world.cloud).await,
             answered: HashMap::new(),
         }

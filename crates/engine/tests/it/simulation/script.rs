@@ -32,7 +32,7 @@ impl Run {
     pub(super) async fn new(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut world = World::with(seed, chaos::cloud(&mut dice));
-        world.policy.quarantine = chaos::PUBLICATION_MAX + Duration::from_millis(below(&mut dice, 20_000));
+        world.policy.name_rest = chaos::PUBLICATION_MAX + Duration::from_millis(below(&mut dice, 20_000));
         world.policy.orders.owned_max = u32::try_from(3 + below(&mut dice, 30)).expect("a small number");
         view::plant_foreign(&world.cloud).await;
         let faulty = chance(&mut dice, 85);

@@ -121,7 +121,7 @@ fn a_record_is_believed_to_be_gone_only_when_no_write_can_arrive_any_more() {
     let settled = Situation { open_intents: &[], ..situation };
     let gone = advance(&settled, None, absent(), &at(&policy, START));
     assert_eq!(gone.environment.step, Step::ReleaseVm);
-    assert_eq!(gone.vm.unwrap().assignable_at, Some(later(START, policy.quarantine)));
+    assert_eq!(gone.vm.unwrap().assignable_at, Some(later(START, policy.name_rest)));
 }
 
 #[test]
