@@ -238,6 +238,13 @@ impl VmTransition {
 fn wrote(vm: &Vm, intent: Option<&Intent>, failure: Option<&Failure>, context: &Context<'_>) -> VmTransition {
     let now = context.now;
     if let Some(failure) = failure {
+        // It ends anyway: one that cannot be wiped serves nobody until then.
+        let for_long =
+            failure.disposition == Disposition::Definite && now >= later(vm.step_since, context.policy.vm_deadline);
+        if for_long && vm.step == VmStep::Wipe && vm.cancel_date.is_some() {
+            let transition = VmTransition::new(vm, now).step(VmStep::Settled, now);
+            return retired(transition.settle(intent, Outcome::Rejected, Some(failure.words.clone()), now));
+        }
         let label_only = vm.step == VmStep::Name && (failure.disposition == Disposition::Definite || vm.attempts >= 2);
         if !label_only {
             return try_again(vm, intent, failure, context);

@@ -2,6 +2,7 @@
 //! itself. Where a VM was bought, exactly one is known in the end and within the grace; where nobody can know, nothing is
 //! sent again and a person is told.
 
+mod replicas;
 mod trap;
 
 use std::collections::BTreeMap;

@@ -138,8 +138,8 @@ impl Guard {
         log.must(!trying, || format!("{failures} orders have failed, and two were tried at once at {now}"));
     }
 
-    /// The token was not taken, and nothing is done without one: the order goes out again with a new one.
-    fn not_let_in(&self, request_id: &str) {
+    /// A token that has ended is refused before anything is done: the order is sent once more with another one.
+    fn forget(&self, request_id: &str) {
         self.log().orders.retain(|order| order.request_id != request_id);
     }
 
@@ -205,10 +205,9 @@ impl Transport for Guarded {
                 let name = body["displayName"].as_str().expect("every VM of ours has a name").to_owned();
                 self.guard.before_order(&request_id).await;
                 let answer = self.wire.send(request).await;
-                if answer.as_ref().is_ok_and(|answer| answer.status() == http::StatusCode::UNAUTHORIZED) {
-                    self.guard.not_let_in(&request_id);
-                } else {
-                    self.guard.after_order(&request_id, &name);
+                match &answer {
+                    Ok(answer) if answer.status() == http::StatusCode::UNAUTHORIZED => self.guard.forget(&request_id),
+                    _ => self.guard.after_order(&request_id, &name),
                 }
                 return answer;
             }

@@ -423,3 +423,27 @@ fn what_was_to_be_written_at_a_vm_ends_with_it() {
     assert_eq!(ids, [open.id, unknown.id], "what is settled stays as it is");
     assert!(closed.iter().all(|one| one.outcome == Outcome::Abandoned && one.settled_at == Some(START)), "{closed:?}");
 }
+
+#[test]
+fn a_cancelled_vm_that_cannot_be_wiped_rests_until_it_ends() {
+    let policy = Policy::local();
+    let open = intent(1, IntentKind::InstallVm);
+    let last_day = Some(jiff::civil::date(2027, 3, 1));
+    let refused = || VmReport::Wrote(Err(Failure::definite("it is not provisioned yet")));
+    let cancelled = Vm { cancel_date: last_day, ..vm(VmState::Preparing, VmStep::Wipe) };
+    let first = advance(&cancelled, Some(&open), refused(), &at(&policy, START)).vm;
+    assert_eq!((first.state, first.step), (VmState::Preparing, VmStep::Wipe), "a refusal may pass");
+    let late = at(&policy, later(START, policy.vm_deadline));
+    let after = advance(&cancelled, Some(&open), refused(), &late);
+    assert_eq!((after.vm.state, after.vm.step, after.vm.wake_at), (VmState::Retiring, VmStep::Settled, None));
+    assert!(!after.vm.attention && after.vm.wiped_at.is_none());
+    assert!(!fits(&after.vm, Some(START), START), "promise 6: it was not wiped");
+    assert_eq!(after.intent.map(|intent| intent.outcome), Some(Outcome::Rejected));
+    assert_eq!(after.wake, cancelled.released_by);
+
+    let unsure = VmReport::Wrote(Err(Failure::unknown("no answer")));
+    assert_eq!(advance(&cancelled, Some(&open), unsure, &late).vm.step, VmStep::Wipe, "it may work yet");
+    let goes_on = vm(VmState::Preparing, VmStep::Wipe);
+    let after = advance(&goes_on, Some(&open), refused(), &late).vm;
+    assert_eq!((after.step, after.attention), (VmStep::Wipe, true), "a VM that is paid for is not given up");
+}
