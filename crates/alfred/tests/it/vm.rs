@@ -43,7 +43,7 @@ fn an_order_says_what_it_costs_and_buys_only_when_told_to() {
     let orders = ledger["intents"].as_array().unwrap();
     assert_eq!(orders.len(), 2, "{ledger}");
     assert!(orders.iter().all(|order| order["actor"] == "admin" && order["outcome"] == "done"), "{ledger}");
-    // The provider's own audit log is read every ten seconds here.
+    // The provider's own audit log is read soon after something was bought.
     let joined = await_it(&running, "the line of the provider's audit log", || {
         let ledger = Http::new().api(&running, &admin_token(&place), "/v1/ledger?kind=order_vm", None).1;
         let joined = ledger["intents"].as_array().unwrap().iter().all(|order| order["audit_id"].is_i64());

@@ -32,6 +32,21 @@ impl Engine {
         Ok(due)
     }
 
+    /// Something was bought: its contract and its line of the provider's audit log are there to learn once the provider
+    /// shows what it did.
+    pub(super) async fn look_soon(&self) -> Result<(), StoreError> {
+        let soon = later(self.clock.now(), self.settings.policy.order_grace);
+        self.change_pool_state(|state| {
+            let sooner = state.next_look.is_none_or(|at| at > soon);
+            if sooner {
+                state.next_look = Some(soon);
+            }
+            sooner
+        })
+        .await
+        .map(drop)
+    }
+
     pub(super) async fn look_at_instances(&self) -> Result<(), StoreError> {
         match self.contabo.instances(&InstanceFilter::all()).await {
             Ok(instances) => {
