@@ -114,7 +114,8 @@ impl Engine {
     /// Buys VMs for the pool, each under an intent of its own, a few at once; a result for each.
     pub async fn order_vms(&self, count: u32, actor: &str) -> Vec<Result<OrderedVm, OrderError>> {
         let orders = (0..count).map(|_| self.order_vm(actor));
-        let results: Vec<Result<OrderedVm, OrderError>> = futures::stream::iter(orders).buffered(AT_ONCE).collect().await;
+        let results: Vec<Result<OrderedVm, OrderError>> =
+            futures::stream::iter(orders).buffered(AT_ONCE).collect().await;
         if results.iter().any(Result::is_ok)
             && let Err(error) = self.look_soon().await
         {

@@ -7,47 +7,47 @@ pub(super) const ABSENT: &[Absent] = &[
     Absent {
         name: "GET /zones",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/zones/methods/list/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/zones/zones.js",
     },
     Absent {
         name: "GET /zones/{zone_id}",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/zones/methods/get/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/zones/zones.js",
     },
     Absent {
         name: "GET /zones/{zone_id}/dns_records/usage",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/dns/subresources/usage/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/dns/usage/zone.js",
     },
     Absent {
         name: "GET /accounts/{account_id}/dns_records/usage",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/dns/subresources/usage/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/dns/usage/account.js",
     },
     Absent {
         name: "GET /user/tokens",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/list/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/user/tokens/tokens.js",
     },
     Absent {
         name: "GET /accounts/{account_id}/tokens",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/methods/list/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/accounts/tokens/tokens.js",
     },
     Absent {
         name: "GET /user/tokens/{token_id}",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/get/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/user/tokens/tokens.js",
     },
     Absent {
         name: "GET /accounts/{account_id}/tokens/{token_id}",
         like: None,
-        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/methods/get/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/accounts/tokens/tokens.js",
     },
     Absent {
         name: "PUT /accounts/{account_id}/tokens/{token_id}/value",
         like: Some("PUT /user/tokens/{token_id}/value"),
-        source: "https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/subresources/value/",
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/accounts/tokens/value.js",
     },
 ];
 
@@ -75,7 +75,7 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "a record without a comment has `null` there",
-        source: "https://developers.cloudflare.com/changelog/2025-02-02-removed-meta-fields/",
+        source: "https://github.com/cloudflare/cloudflare-docs, src/content/changelog/dns/2025-02-02-removed-meta-fields.mdx",
         half: Half::Answer,
         operations: &[LIST, CREATE, PATCH, BATCH],
         places: &[

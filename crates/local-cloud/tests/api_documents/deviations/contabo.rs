@@ -8,7 +8,7 @@ use crate::check::{Half, Violation};
 pub(super) const ABSENT: &[Absent] = &[Absent {
     name: "POST /auth/realms/contabo/protocol/openid-connect/token",
     like: None,
-    source: "https://api.contabo.com/#section/Introduction/Authentication",
+    source: "https://api.contabo.com/api-v1.yaml, the description at its head",
 }];
 
 const LIST: &str = "GET /v1/compute/instances";
@@ -20,7 +20,7 @@ const FIELD_REPORT: &str = "https://github.com/amerged-org/cloudflare-postgres, 
 pub(super) const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "a filter holds several statuses, as in the document's own example of it",
-        source: "https://api.contabo.com/#tag/Instances/operation/retrieveInstancesList",
+        source: "https://api.contabo.com/api-v1.yaml, operation retrieveInstancesList",
         half: Half::Request,
         operations: &[LIST],
         places: &["query/status"],
@@ -75,7 +75,7 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "the document's pattern of an instance's end is `yyyy-mm-dd`, which no date fits",
-        source: "https://api.contabo.com/#tag/Instances/operation/retrieveInstance",
+        source: "https://api.contabo.com/api-v1.yaml, operation retrieveInstance",
         half: Half::Answer,
         operations: &[LIST, GET],
         places: &["body/data/*/cancelDate"],
@@ -99,7 +99,7 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "a list of secrets has the links of other lists, as in the document's own example of it",
-        source: "https://api.contabo.com/#tag/Secrets/operation/retrieveSecretList",
+        source: "https://api.contabo.com/api-v1.yaml, operation retrieveSecretList",
         half: Half::Answer,
         operations: &["GET /v1/secrets"],
         places: &["body/_links/first", "body/_links/last"],
@@ -108,7 +108,7 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "a secret's value is shown only where one is read, as its description says",
-        source: "https://api.contabo.com/#tag/Secrets/operation/retrieveSecretList",
+        source: "https://api.contabo.com/api-v1.yaml, operation retrieveSecretList",
         half: Half::Answer,
         operations: &["GET /v1/secrets", "POST /v1/secrets"],
         places: &["body/data/*/value"],
@@ -117,7 +117,7 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "an assignment has a link called by the kind of its resource, as in the document's own example of it",
-        source: "https://api.contabo.com/#tag/Tag-Assignments/operation/retrieveAssignment",
+        source: "https://api.contabo.com/api-v1.yaml, operation retrieveAssignment",
         half: Half::Answer,
         operations: &[
             "GET /v1/tags/{tagId}/assignments/{resourceType}/{resourceId}",
