@@ -26,6 +26,7 @@ mod printable;
 pub mod record;
 pub mod seam;
 pub mod slug;
+pub mod state;
 pub mod user;
 pub mod user_data;
 pub mod vm;

@@ -9,10 +9,19 @@ use serde_json::Value;
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "alfred",
-        &["alfred-server", "alfred-engine", "alfred-store", "alfred-providers", "alfred-local-cloud", "alfred-model"],
+        &[
+            "alfred-server",
+            "alfred-engine",
+            "alfred-state",
+            "alfred-store",
+            "alfred-providers",
+            "alfred-local-cloud",
+            "alfred-model",
+        ],
     ),
-    ("alfred-server", &["alfred-engine", "alfred-store", "alfred-model"]),
+    ("alfred-server", &["alfred-engine", "alfred-state", "alfred-store", "alfred-model"]),
     ("alfred-engine", &["alfred-store", "alfred-providers", "alfred-model"]),
+    ("alfred-state", &["alfred-model"]),
     ("alfred-store", &["alfred-model"]),
     ("alfred-providers", &["alfred-model"]),
     ("alfred-local-cloud", &["alfred-model"]),

@@ -1,0 +1,12 @@
+//! Terraform state that cannot be lost.
+//!
+//! A [`Backend`] keeps, for each state, one small document that moves by compare-and-set, and immutable blobs, one for each
+//! version. Everything else (locks, the rules of writing, encryption, retention, mirrors) is made of these two and is the
+//! same whatever the store is: R2, NATS, a database or a folder.
+//!
+//! This crate does not know HTTP, users or rights; `alfred-server` does. What may be written is decided in
+//! [`alfred_model::state`].
+
+pub mod backend;
+
+pub use backend::{Backend, BackendError, Blob};
