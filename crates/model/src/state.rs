@@ -16,4 +16,4 @@ pub mod write;
 pub use document::{Settings, StateDocument};
 pub use lock::{Lock, LockInfo};
 pub use name::StateName;
-pub use version::{BlobKey, Checksum, KeyId, Version, VersionKey};
+pub use version::{BlobKey, BlobTag, Checksum, KeyId, Version, VersionKey};

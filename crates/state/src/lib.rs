@@ -8,5 +8,8 @@
 //! [`alfred_model::state`].
 
 pub mod backend;
+pub mod envelope;
+pub mod keys;
 
 pub use backend::{Backend, BackendError, Blob};
+pub use keys::Keyring;
