@@ -10,6 +10,7 @@
 pub mod document;
 pub mod lock;
 pub mod name;
+pub mod retention;
 pub mod version;
 pub mod write;
 

@@ -27,7 +27,7 @@ use crate::keys::{Key, Keyring};
 const MAGIC: &[u8; 8] = b"alfstate";
 const FORMAT: u32 = 1;
 const CHECKSUM_LENGTH: usize = 32;
-const NONCE_LENGTH: usize = 24;
+pub(crate) const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
 
 #[derive(Deserialize)]
