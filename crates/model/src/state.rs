@@ -9,6 +9,7 @@
 
 pub mod document;
 pub mod lock;
+pub mod mirror;
 pub mod name;
 pub mod retention;
 pub mod version;
