@@ -10,10 +10,11 @@
 pub mod document;
 pub mod lock;
 pub mod name;
+pub mod retention;
 pub mod version;
 pub mod write;
 
 pub use document::{Settings, StateDocument};
 pub use lock::{Lock, LockInfo};
 pub use name::StateName;
-pub use version::{BlobKey, Checksum, KeyId, Version, VersionKey};
+pub use version::{BlobKey, BlobTag, Checksum, KeyId, Version, VersionKey};
