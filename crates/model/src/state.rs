@@ -7,9 +7,11 @@
 //!
 //! Nothing here reads or writes a store; what Terraform sends and expects is in [`lock`] and [`write`](mod@write).
 
+pub mod diff;
 pub mod document;
 pub mod lock;
 pub mod name;
+pub mod retention;
 pub mod version;
 pub mod write;
 
