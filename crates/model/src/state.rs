@@ -7,6 +7,7 @@
 //!
 //! Nothing here reads or writes a store; what Terraform sends and expects is in [`lock`] and [`write`](mod@write).
 
+pub mod diff;
 pub mod document;
 pub mod lock;
 pub mod mirror;

@@ -50,10 +50,10 @@ pub struct StateDocument {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// So many versions are kept, the newest included.
+    /// So many versions are kept, the newest included; pinned ones are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_versions: Option<u32>,
-    /// Versions that are older, in days, are not kept, except the newest.
+    /// For so many days a version that was replaced is kept; see [`retention`](super::retention).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_days: Option<u32>,
     /// A lock that is older, in seconds, no longer counts. For ever, where absent.
