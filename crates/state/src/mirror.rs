@@ -349,3 +349,6 @@ impl Stores {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

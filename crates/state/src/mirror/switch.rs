@@ -9,7 +9,7 @@ use alfred_model::state::{StateDocument, StateName};
 use jiff::SignedDuration;
 
 use super::{Current, Mirror, Mirrored, Stores, copy};
-use crate::backend::{Backend, Swapped};
+use crate::backend::{Backend as _, Swapped};
 use crate::error::StateError;
 
 /// A switch that has taken longer is gone on with by others: whoever began it is gone.
@@ -110,7 +110,7 @@ impl Stores {
         let Some(Mirrored { secondary, record: known }) = &current.mirrored else { return Err(StateError::NoMirror) };
         if !switching.without_old {
             for state in copy::all_states(&*current.primary).await? {
-                self.keep_in(&*current.primary, &state, Some(secondary.place())).await?;
+                self.keep_in(current, &state, Some(secondary.place())).await?;
                 copy::state(&*current.primary, &**secondary, &state, None).await?;
             }
         }
@@ -132,30 +132,34 @@ impl Stores {
         .await
     }
 
-    /// Opens again what was closed. What cannot be opened now is, when the switch is tried again.
+    /// Opens again what was closed. Until that is done the switch counts as under way, and is gone on with later.
+    ///
+    /// A state that is opened while another process goes on with the switch loses nothing: a change is acknowledged only
+    /// while the stores have not changed places, and is in both of them then.
     async fn call_off(&self, mirror: &Mirror, current: &Current, switching: &Switching) {
+        if let Err(error) = self.open_again(current).await {
+            tracing::error!(error = %error, "states stay closed until the store answers again");
+            return;
+        }
         let called_off = self
             .change_record(mirror, |record, _| Ok(record.switching.take_if(|now| now == switching).is_some()))
             .await;
         if let Err(error) = called_off {
             tracing::error!(error = %error, "a switch of the stores of states could not be called off");
-            return;
-        }
-        if let Err(error) = self.open_again(current).await {
-            tracing::error!(error = %error, "states stay closed until the store answers again");
         }
     }
 
     /// Opens the states of the primary store that an interrupted switch closed.
-    pub(super) async fn open_again(&self, current: &Current) -> Result<(), StateError> {
+    async fn open_again(&self, current: &Current) -> Result<(), StateError> {
         for state in copy::all_states(&*current.primary).await? {
-            self.keep_in(&*current.primary, &state, None).await?;
+            self.keep_in(current, &state, None).await?;
         }
         Ok(())
     }
 
-    /// Writes into a state's document where it is kept.
-    async fn keep_in(&self, store: &dyn Backend, state: &StateName, place: Option<&str>) -> Result<(), StateError> {
+    /// Writes into a state's document of the primary store where the state is kept until the stores change places.
+    async fn keep_in(&self, current: &Current, state: &StateName, place: Option<&str>) -> Result<(), StateError> {
+        let store = &current.primary;
         for _ in 0..ATTEMPTS {
             let Some(found) = store.document(state).await? else { return Ok(()) };
             let unread = |words| StateError::Document { state: state.clone(), words };
@@ -165,6 +169,7 @@ impl Stores {
                 return Ok(());
             }
             document.kept_in = place.map(str::to_owned);
+            document.epoch = document.epoch.max(current.epoch());
             document.advance(self.seams.clock.now(), alfred_model::lifecycle::ACTOR, self.seams.random.uuid());
             if let Swapped::Done(_) =
                 store.swap_document(state, Some(found.revision), document.to_json().into()).await?

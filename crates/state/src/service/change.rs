@@ -37,7 +37,9 @@ pub(super) async fn load(
     };
     let unread = |words| StateError::Document { state: state.clone(), words };
     let document = StateDocument::parse(&content).map_err(unread)?;
-    match document.kept_in.as_deref().filter(|kept| *kept != current.primary.place()) {
+    // What was decided before the stores changed places last holds no longer.
+    let is_decided = document.epoch >= current.epoch();
+    match document.kept_in.as_deref().filter(|kept| is_decided && *kept != current.primary.place()) {
         Some(place) => Err(StateError::Moved(place.to_owned())),
         None => Ok(Some((revision, document))),
     }
