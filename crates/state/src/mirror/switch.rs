@@ -152,21 +152,24 @@ impl Stores {
     /// Opens the states of the primary store that an interrupted switch closed.
     async fn open_again(&self, current: &Current) -> Result<(), StateError> {
         for state in copy::all_states(&*current.primary).await? {
-            self.keep_in(current, &state, None).await?;
+            if self.keep_in(current, &state, None).await? {
+                self.follow(current, &state, None).await?;
+            }
         }
         Ok(())
     }
 
-    /// Writes into a state's document of the primary store where the state is kept until the stores change places.
-    async fn keep_in(&self, current: &Current, state: &StateName, place: Option<&str>) -> Result<(), StateError> {
+    /// Writes into a state's document of the primary store where the state is kept until the stores change places. Answers
+    /// whether it did not say so already.
+    async fn keep_in(&self, current: &Current, state: &StateName, place: Option<&str>) -> Result<bool, StateError> {
         let store = &current.primary;
         for _ in 0..ATTEMPTS {
-            let Some(found) = store.document(state).await? else { return Ok(()) };
+            let Some(found) = store.document(state).await? else { return Ok(false) };
             let unread = |words| StateError::Document { state: state.clone(), words };
             let mut document = StateDocument::parse(&found.content).map_err(unread)?;
             let elsewhere = document.kept_in.as_deref().filter(|kept| *kept != store.place());
             if elsewhere == place {
-                return Ok(());
+                return Ok(false);
             }
             document.kept_in = place.map(str::to_owned);
             document.epoch = document.epoch.max(current.epoch());
@@ -174,7 +177,7 @@ impl Stores {
             if let Swapped::Done(_) =
                 store.swap_document(state, Some(found.revision), document.to_json().into()).await?
             {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(StateError::Busy(state.clone()))

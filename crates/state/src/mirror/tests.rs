@@ -162,6 +162,24 @@ async fn a_store_that_is_gone_is_given_up_and_what_it_takes_in_later_is_not_ackn
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_copied_over_what_a_later_primary_store_has() {
+    let (pair, states) = Pair::in_step(12).await;
+    states.stores().switch(&asked(None)).await.unwrap();
+    write(&states, 2).await.unwrap();
+    // The old primary store took something in as if it still were one.
+    let old = &pair.bench.memory;
+    let found = old.document(&name()).await.unwrap().unwrap();
+    let mut document = alfred_model::state::StateDocument::parse(&found.content).unwrap();
+    document.epoch = 0;
+    document.sequence += 1_000_000;
+    old.swap_document(&name(), Some(found.revision), document.to_json().into()).await.unwrap();
+    let copied = copy::state(old, &pair.second, &name(), None).await;
+    assert!(matches!(copied, Err(CopyError::Overtaken)), "{copied:?}");
+    copy::state(&pair.second, old, &name(), None).await.unwrap();
+    assert_eq!(pair.newest_in(old).await, Some(content(2, "a")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_switch_that_fails_is_called_off_and_work_goes_on() {
     let (pair, states) = Pair::in_step(5).await;
     for number in 0..5 {
@@ -306,7 +324,7 @@ async fn a_purged_state_is_gone_from_both_and_begins_anew() {
 /// in the store that counts at the end.
 #[tokio::test(start_paused = true)]
 async fn nothing_acknowledged_is_lost_whatever_fails_and_switches() {
-    for seed in 0..60 {
+    for seed in 0..120 {
         let (pair, one) = Pair::in_step(seed).await;
         let two = pair.process();
         let dice = Seeded::new(seed);

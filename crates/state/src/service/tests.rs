@@ -312,6 +312,26 @@ async fn lost_answers_at_every_call_lose_and_double_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_whose_answer_was_lost_is_recognized_as_ones_own() {
+    let bench = Bench::new(11);
+    let states = bench.states();
+    let lose_next = || {
+        let mut lost = false;
+        bench.memory.set_faults(move |call| {
+            let loses = call == Call::SwapDocument && !lost;
+            lost |= loses;
+            loses.then_some(Fault::After)
+        });
+    };
+    lose_next();
+    assert!(matches!(states.lock(&name(), info("a"), "ann").await.unwrap(), Taken::New { .. }));
+    lose_next();
+    new(states.write(&name(), content(1, "a"), Some("a"), "ann").await.unwrap());
+    lose_next();
+    assert!(matches!(states.unlock(&name(), "a", "ann").await.unwrap(), Released::Done(_)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_many_writers_at_once_one_wins_each_time() {
     let bench = Bench::new(10);
     for round in 1..=20 {
