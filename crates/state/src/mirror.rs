@@ -223,6 +223,21 @@ impl Stores {
         .map(drop)
     }
 
+    /// Notes that a state may have changed in the primary store without anybody knowing.
+    pub(crate) async fn compare_later(&self, current: &Current, state: &StateName, words: &str) {
+        let (Some(mirror), Some(Mirrored { record: known, .. })) = (&self.mirror, &current.mirrored) else {
+            return;
+        };
+        let noted = self
+            .change_record(mirror, |record, now| {
+                Ok(record.epoch == known.epoch && record.fall_behind(state, words, now))
+            })
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(state = %state, error = %error, "that a state must be compared could not be noted");
+        }
+    }
+
     /// Throws a state away in the secondary store that was thrown away in the primary one.
     pub(crate) async fn follow_purge(&self, current: &Current, state: &StateName) -> Result<(), StateError> {
         let Some(Mirrored { secondary, .. }) = &current.mirrored else { return Ok(()) };

@@ -197,6 +197,7 @@ async fn a_switch_that_fails_is_called_off_and_work_goes_on() {
     assert!(record.primary == "memory one" && record.switching.is_none(), "{record:?}");
     write(&states, 2).await.unwrap();
     states.write(&"s0".parse().unwrap(), content(2, "a"), None, "ann").await.unwrap();
+    states.stores().tend().await.unwrap();
     states.stores().switch(&asked(None)).await.unwrap();
 }
 

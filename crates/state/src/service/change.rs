@@ -64,7 +64,23 @@ impl States {
     /// Applies `change` to the newest document until it was written, or needs no writing. `change` may be called several
     /// times, each time with another document; a change that took place although the store did not say so is found by its
     /// id, or by `change` itself, which then has nothing left to do.
+    ///
+    /// After a failure of the store it may have taken place: the other store is then compared with it.
     pub(super) async fn change_in<T>(
+        &self,
+        current: &Current,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let changed = self.try_change(current, state, by, change).await;
+        if let Err(error @ (StateError::Backend(_) | StateError::Busy(_))) = &changed {
+            self.stores.compare_later(current, state, &error.to_string()).await;
+        }
+        changed
+    }
+
+    async fn try_change<T>(
         &self,
         current: &Current,
         state: &StateName,
