@@ -141,6 +141,7 @@ pub(crate) async fn create(
         hash,
         created_at: now,
         expires_at: body.expires_at,
+        states_only: false,
         revoked_at: None,
     };
     app.store().create_token(&token).await?;
