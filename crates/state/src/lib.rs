@@ -8,5 +8,12 @@
 //! [`alfred_model::state`].
 
 pub mod backend;
+pub mod envelope;
+mod error;
+pub mod keys;
+pub mod service;
 
 pub use backend::{Backend, BackendError, Blob};
+pub use error::StateError;
+pub use keys::Keyring;
+pub use service::{ReadVersion, Seams, States, VerifyReport, VersionProblem, Written};

@@ -24,7 +24,10 @@ pub struct StateDocument {
     pub changed_at: Timestamp,
     /// Who caused it.
     pub changed_by: String,
-    /// Grows when the state moves from one store to another; see the mirror.
+    /// Grows with each change. Of two stores that hold the state, the one with the later document is ahead.
+    pub sequence: u64,
+    /// Grows when another store becomes the primary one, and then comes before the sequence: what a store that was given
+    /// up still took in is not ahead.
     #[serde(default)]
     pub epoch: u64,
     /// The state has moved: this store takes no more changes of it. Names the store that does.
@@ -66,6 +69,7 @@ impl StateDocument {
             write_id: uuid::Uuid::nil(),
             changed_at: Timestamp::UNIX_EPOCH,
             changed_by: String::new(),
+            sequence: 0,
             epoch: 0,
             sealed_for: None,
             versions: Vec::new(),
@@ -73,6 +77,11 @@ impl StateDocument {
             lock: None,
             settings: Settings::default(),
         }
+    }
+
+    /// How far the document is, to be compared with another store's.
+    pub const fn progress(&self) -> (u64, u64) {
+        (self.epoch, self.sequence)
     }
 
     /// The newest version, if the state has one and is not deleted.

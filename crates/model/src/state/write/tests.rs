@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::BlobTag;
 use crate::state::lock::{self, LockInfo};
 
 fn key(serial: u64, content: u8) -> VersionKey {
@@ -12,6 +13,7 @@ fn at(second: i64) -> Timestamp {
 fn version(serial: u64, content: u8) -> Version {
     Version {
         key: key(serial, content),
+        blob: BlobTag(0),
         lineage: "l".to_owned(),
         size: 1,
         at: at(0),

@@ -1,0 +1,115 @@
+//! Changing a state's document by compare-and-set, whatever the store answers.
+
+use std::time::Duration;
+
+use alfred_model::state::document::FORMAT;
+use alfred_model::state::{StateDocument, StateName};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::States;
+use crate::backend::{BackendError, Document, Revision, Swapped};
+use crate::error::StateError;
+
+/// How often a change is tried while others change the same state.
+const ATTEMPTS: u32 = 24;
+
+/// How often a store that does not answer is asked what became of a change.
+const LOOKS: u32 = 3;
+
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// What a change of a document comes to.
+pub(super) enum Change<T> {
+    /// The document is to be written, and then this is the answer.
+    Write(T),
+    /// The document stays as it is, and this is the answer.
+    Leave(T),
+}
+
+impl States {
+    pub(super) async fn load(&self, state: &StateName) -> Result<Option<(Revision, StateDocument)>, StateError> {
+        let Some(Document { revision, content }) = self.backend.document(state).await? else {
+            return Ok(None);
+        };
+        let document = parse(state, &content)?;
+        Ok(Some((revision, document)))
+    }
+
+    /// Applies `change` to the newest document until it was written, or needs no writing. `change` may be called several
+    /// times, each time with another document; a change that took place although the store did not say so is found by its
+    /// id, or by `change` itself, which then has nothing left to do.
+    pub(super) async fn change<T>(
+        &self,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let mut unanswered: Vec<(uuid::Uuid, T)> = Vec::new();
+        let mut looks = 0;
+        for attempt in 1..=ATTEMPTS {
+            let loaded = match self.load(state).await {
+                Err(StateError::Backend(error @ BackendError::Unavailable { .. })) if !unanswered.is_empty() => {
+                    looks += 1;
+                    if looks > LOOKS {
+                        return Err(error.into());
+                    }
+                    self.pause(attempt).await;
+                    continue;
+                }
+                loaded => loaded?,
+            };
+            let (revision, mut document) = match loaded {
+                Some((revision, document)) => (Some(revision), document),
+                None => (None, StateDocument::new()),
+            };
+            if let Some(index) = unanswered.iter().position(|(id, _)| *id == document.write_id) {
+                return Ok(unanswered.swap_remove(index).1);
+            }
+            let now = self.seams.clock.now();
+            let answer = match change(&mut document, now)? {
+                Change::Leave(answer) => return Ok(answer),
+                Change::Write(answer) => answer,
+            };
+            document.write_id = self.seams.random.uuid();
+            document.changed_at = now;
+            by.clone_into(&mut document.changed_by);
+            match self.backend.swap_document(state, revision, content(&document)).await {
+                Ok(Swapped::Done(_)) => return Ok(answer),
+                Ok(Swapped::Conflict) => {}
+                Err(error @ BackendError::Unavailable { .. }) => {
+                    tracing::warn!(state = %state, error = %error, "it is not known whether a change took place");
+                    unanswered.push((document.write_id, answer));
+                    looks += 1;
+                    if looks > LOOKS {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(attempt).await;
+        }
+        Err(StateError::Busy(state.clone()))
+    }
+
+    /// Longer with each attempt, and never as long as others wait.
+    async fn pause(&self, attempt: u32) {
+        let bound = Duration::from_millis(4).saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
+        tokio::time::sleep(bound.mul_f64(self.seams.random.unit())).await;
+    }
+}
+
+fn content(document: &StateDocument) -> Bytes {
+    serde_json::to_vec(document).expect("a document of names, numbers and texts is always JSON").into()
+}
+
+fn parse(state: &StateName, content: &[u8]) -> Result<StateDocument, StateError> {
+    let unread = |words: String| StateError::Document { state: state.clone(), words };
+    let document: StateDocument = serde_json::from_slice(content).map_err(|error| unread(error.to_string()))?;
+    if document.format > FORMAT {
+        let words = format!("it has format {}, which this version of alfred does not know", document.format);
+        return Err(unread(words));
+    }
+    Ok(document)
+}

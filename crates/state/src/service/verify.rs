@@ -1,0 +1,76 @@
+//! Reading every version back.
+
+use std::collections::HashSet;
+
+use alfred_model::state::{BlobKey, StateName, Version, VersionKey};
+use futures::StreamExt as _;
+
+use super::States;
+use crate::backend::BlobEntry;
+use crate::error::StateError;
+
+/// So many versions are read at once: each is held in memory whole.
+const AT_ONCE: usize = 2;
+
+/// What reading every version of a state back showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Versions that are what was written.
+    pub good: usize,
+    /// Their length, in bytes.
+    pub bytes: u64,
+    /// Versions that are not, or cannot be read.
+    pub problems: Vec<VersionProblem>,
+    /// Contents that no version has: what a crash left between writing and acknowledging, or a deletion that failed. Under
+    /// way, perhaps, at this moment.
+    pub left_over: Vec<BlobEntry>,
+}
+
+/// A version that was acknowledged and cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionProblem {
+    /// Which.
+    pub version: VersionKey,
+    /// What is wrong, for people.
+    pub words: String,
+}
+
+impl States {
+    /// Reads every version back, and compares all of it with what was written. A store that does not answer is an error,
+    /// not a finding.
+    pub async fn verify(&self, state: &StateName) -> Result<VerifyReport, StateError> {
+        // The blobs are listed first: what is written meanwhile is then in the document, and not taken for left over.
+        let blobs = self.backend.blobs(state).await?;
+        let document = self.document(state).await?.unwrap_or_default();
+        let mut report = VerifyReport::default();
+        let checked: Vec<(&Version, Result<bool, StateError>)> = futures::stream::iter(&document.versions)
+            .map(async |version| (version, self.content(state, version).await.map(|content| content.is_some())))
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut missing = Vec::new();
+        for (version, result) in checked {
+            match result {
+                Ok(true) => {
+                    report.good += 1;
+                    report.bytes += version.size;
+                }
+                Ok(false) => missing.push(version),
+                Err(StateError::Backend(error)) => return Err(error.into()),
+                Err(error) => report.problems.push(VersionProblem { version: version.key, words: error.to_string() }),
+            }
+        }
+        if !missing.is_empty() {
+            let now = self.document(state).await?.unwrap_or_default();
+            let named: HashSet<BlobKey> = now.versions.iter().map(Version::blob_key).collect();
+            let lost = missing.into_iter().filter(|version| named.contains(&version.blob_key()));
+            report.problems.extend(lost.map(|version| VersionProblem {
+                version: version.key,
+                words: format!("version {} of `{state}` is lost: its content is not there", version.key),
+            }));
+        }
+        let named: HashSet<BlobKey> = document.versions.iter().map(Version::blob_key).collect();
+        report.left_over = blobs.into_iter().filter(|blob| !named.contains(&blob.key)).collect();
+        Ok(report)
+    }
+}

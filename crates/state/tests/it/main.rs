@@ -1,0 +1,7 @@
+//! The stores of states, through the crate's public face.
+
+#![expect(clippy::unwrap_used, reason = "clippy sees no test in functions that tests call")]
+
+mod contract;
+mod fixture;
+mod folder;
