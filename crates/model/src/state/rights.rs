@@ -24,7 +24,7 @@ words! {
         Read = "read",
         /// Write a version, roll back to one, delete the state (its versions are kept).
         Write = "write",
-        /// Take its lock, and give back a lock of which the id is known.
+        /// Take its lock, and give one's own lock back.
         Lock = "lock",
         /// Take a lock away from whoever has it.
         ForceUnlock = "force-unlock",
