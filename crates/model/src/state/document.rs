@@ -24,15 +24,16 @@ pub struct StateDocument {
     pub changed_at: Timestamp,
     /// Who caused it.
     pub changed_by: String,
-    /// Grows with each change. Of two stores that hold the state, the one with the later document is ahead.
+    /// Grows with each change, also over the end of a state that is made again: it is never less than the time in
+    /// microseconds was. Of two stores that hold the state, the one with the later document is ahead.
     pub sequence: u64,
     /// Grows when another store becomes the primary one, and then comes before the sequence: what a store that was given
     /// up still took in is not ahead.
     #[serde(default)]
     pub epoch: u64,
-    /// The state has moved: this store takes no more changes of it. Names the store that does.
+    /// The place of the store that takes changes of the state, where that was decided: any other store refuses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed_for: Option<String>,
+    pub kept_in: Option<String>,
     /// The acknowledged versions that are kept, oldest first. The last one is the newest.
     pub versions: Vec<Version>,
     /// Terraform deleted the state then: it reads as absent, and its versions are kept.
@@ -71,12 +72,34 @@ impl StateDocument {
             changed_by: String::new(),
             sequence: 0,
             epoch: 0,
-            sealed_for: None,
+            kept_in: None,
             versions: Vec::new(),
             deleted_at: None,
             lock: None,
             settings: Settings::default(),
         }
+    }
+
+    /// Reads a document that was stored, or says in words for people why it cannot be.
+    pub fn parse(content: &[u8]) -> Result<Self, String> {
+        let document: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+        if document.format > FORMAT {
+            return Err(format!("it has format {}, which this version of alfred does not know", document.format));
+        }
+        Ok(document)
+    }
+
+    /// As it is stored.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a document of names, numbers and texts is always JSON")
+    }
+
+    /// Makes a change of the document a later value of it.
+    pub fn advance(&mut self, now: Timestamp, by: &str, write_id: uuid::Uuid) {
+        self.write_id = write_id;
+        self.sequence = (self.sequence + 1).max(u64::try_from(now.as_microsecond()).unwrap_or(0));
+        self.changed_at = now;
+        by.clone_into(&mut self.changed_by);
     }
 
     /// How far the document is, to be compared with another store's.

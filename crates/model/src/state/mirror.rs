@@ -50,6 +50,16 @@ pub struct Behind {
     /// Any state may lack something.
     #[serde(default)]
     pub all: bool,
+    /// Everything was copied once: changes are copied again from now on, and what is left is to compare once more.
+    #[serde(default)]
+    pub closing: bool,
+}
+
+impl Behind {
+    /// Whether a change of `state` need not be copied now, because it is copied with the rest.
+    pub fn covers(&self, state: &StateName) -> bool {
+        !self.closing && (self.all || self.states.contains(state))
+    }
 }
 
 /// A switch under way.
@@ -59,6 +69,8 @@ pub struct Switching {
     pub since: Timestamp,
     /// Who asked for it.
     pub by: String,
+    /// Why, for people.
+    pub words: String,
     /// Whether the old primary store is left as it is, because it cannot be reached.
     pub without_old: bool,
     /// The trial that follows.
@@ -216,7 +228,7 @@ impl MirrorRecord {
             primary: primary.to_owned(),
             secondary: secondary.to_owned(),
             epoch: 0,
-            behind: Some(Behind { since: now, words, states: BTreeSet::new(), all: true }),
+            behind: Some(Behind { since: now, words, states: BTreeSet::new(), all: true, closing: false }),
             switching: None,
             trial: None,
             switched: None,
@@ -225,10 +237,15 @@ impl MirrorRecord {
 
     /// Notes that the secondary store lacks something of `state`. Answers whether that is news.
     pub fn fall_behind(&mut self, state: &StateName, words: &str, now: Timestamp) -> bool {
-        let new = || Behind { since: now, words: words.to_owned(), states: BTreeSet::new(), all: false };
+        let new =
+            || Behind { since: now, words: words.to_owned(), states: BTreeSet::new(), all: false, closing: false };
         let behind = self.behind.get_or_insert_with(new);
-        if behind.all || behind.states.contains(state) {
+        if behind.covers(state) {
             return false;
+        }
+        behind.closing = false;
+        if behind.all {
+            return true;
         }
         if behind.states.len() >= BEHIND_MAX {
             behind.all = true;
@@ -286,6 +303,16 @@ mod tests {
         assert!(behind.fall_behind(&name("y"), "still", at(3)));
         assert!(matches!(behind.may_switch(Some("1-state")), Err(SwitchRefusal::OtherLoss { .. })));
         assert_eq!(behind.may_switch(Some("2-states")), Ok(()));
+    }
+
+    #[test]
+    fn a_failure_while_the_rest_is_compared_opens_it_again() {
+        let mut record = MirrorRecord::begin("a", "b", at(0));
+        assert!(!record.fall_behind(&name("x"), "w", at(1)), "all is behind already");
+        record.behind.as_mut().unwrap().closing = true;
+        assert!(!record.behind.as_ref().unwrap().covers(&name("x")), "it is copied again");
+        assert!(record.fall_behind(&name("x"), "w", at(1)));
+        assert!(record.behind.as_ref().unwrap().covers(&name("x")));
     }
 
     #[test]

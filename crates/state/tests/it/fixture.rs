@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alfred_model::state::{BlobKey, Checksum, StateName, VersionKey};
+use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
 use alfred_state::backend::{Folder, Memory, Revision, Swapped};
 use alfred_state::{Backend, Blob};
 use async_trait::async_trait;
@@ -47,7 +47,7 @@ pub(crate) fn name(text: &str) -> StateName {
 
 /// The key of a version; `fill` stands for its content.
 pub(crate) fn key(serial: u64, fill: u8) -> BlobKey {
-    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, key_id: None }
+    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, tag: BlobTag(1) }
 }
 
 /// Bytes that do not repeat soon, another sequence for each seed.

@@ -11,6 +11,7 @@ fn day(number: i64) -> Timestamp {
 
 fn version(serial: u64, at: Timestamp, pinned: bool) -> Version {
     Version {
+        blob: BlobTag(0),
         key: VersionKey { serial, sha256: Checksum([0; 32]) },
         blob: BlobTag(0),
         lineage: "lineage".to_owned(),
