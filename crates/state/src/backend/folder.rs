@@ -86,12 +86,12 @@ impl Backend for Folder {
     }
 
     async fn put_blob(&self, state: &StateName, key: &BlobKey, content: Blob) -> Result<Put, BackendError> {
-        let (state, key) = (state.clone(), key.clone());
+        let (state, key) = (state.clone(), *key);
         self.run(move |files| files.put_blob(&state, &key, &content)).await
     }
 
     async fn blob(&self, state: &StateName, key: &BlobKey) -> Result<Option<Blob>, BackendError> {
-        let (state, key) = (state.clone(), key.clone());
+        let (state, key) = (state.clone(), *key);
         self.run(move |files| files.blob(&state, &key)).await
     }
 
@@ -101,7 +101,7 @@ impl Backend for Folder {
     }
 
     async fn delete_blob(&self, state: &StateName, key: &BlobKey) -> Result<(), BackendError> {
-        let (state, key) = (state.clone(), key.clone());
+        let (state, key) = (state.clone(), *key);
         self.run(move |files| files.delete_blob(&state, &key)).await
     }
 }

@@ -93,7 +93,7 @@ impl Memory {
 
     /// Puts other bytes in the place of a blob's, as a damaged disk or a foreign hand would.
     pub fn damage_blob(&self, state: &StateName, key: &BlobKey, content: Bytes) {
-        self.lock().states.entry(state.clone()).or_default().blobs.insert(key.clone(), content.into());
+        self.lock().states.entry(state.clone()).or_default().blobs.insert(*key, content.into());
     }
 
     /// Puts other bytes in the place of a document's, under the same revision.
@@ -187,7 +187,7 @@ impl Backend for Memory {
             if blobs.contains_key(key) {
                 return Ok(Put::Exists);
             }
-            blobs.insert(key.clone(), content);
+            blobs.insert(*key, content);
             Ok(Put::Created)
         })
     }
@@ -199,7 +199,7 @@ impl Backend for Memory {
     async fn blobs(&self, state: &StateName) -> Result<Vec<BlobEntry>, BackendError> {
         self.run(Call::Blobs, |states| {
             let blobs = states.get(state).into_iter().flat_map(|state| &state.blobs);
-            Ok(blobs.map(|(key, blob)| BlobEntry { key: key.clone(), size: blob.len() as u64 }).collect())
+            Ok(blobs.map(|(key, blob)| BlobEntry { key: *key, size: blob.len() as u64 }).collect())
         })
     }
 

@@ -188,7 +188,7 @@ impl Files {
                 Err(error) => return Err(failed(error)),
             }
         }
-        entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        entries.sort_unstable_by_key(|entry| entry.key);
         Ok(entries)
     }
 
