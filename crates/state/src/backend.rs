@@ -7,6 +7,7 @@ mod folder;
 mod frame;
 pub mod memory;
 mod place;
+mod s3;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 
 pub use folder::Folder;
 pub use memory::Memory;
+pub use s3::{Patience, S3, S3Options};
 
 /// Longest document that a backend must take, in bytes: what fits into one message of NATS with room for its headers.
 pub const DOCUMENT_MAX: usize = 900 * 1024;

@@ -86,8 +86,17 @@ impl States {
         &self.defaults
     }
 
-    /// What is known of a state; nothing, if nobody ever locked or wrote it.
+    /// What is known of a state; nothing, if nobody ever locked or wrote it. Also of one that is kept in another store now
+    /// ([`StateDocument::kept_in`]).
     pub async fn document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
+        let current = self.stores.current().await?;
+        let found = current.primary.document(state).await?;
+        let unread = |words| StateError::Document { state: state.clone(), words };
+        found.map(|found| StateDocument::parse(&found.content).map_err(unread)).transpose()
+    }
+
+    /// The same, of a state that may be changed here.
+    async fn own_document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
         self.in_current(async |current| Ok(load(&current, state).await?.map(|(_, document)| document))).await
     }
 
@@ -198,7 +207,7 @@ impl States {
         let inspected = write::inspect(&content)?;
         let key = write::key(&inspected, envelope::checksum(&content));
         let incoming = Incoming { key, lineage: &inspected.lineage, lock_id };
-        let document = self.document(state).await?.unwrap_or_default();
+        let document = self.own_document(state).await?.unwrap_or_default();
         if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
             && let Some(head) = document.head()
         {

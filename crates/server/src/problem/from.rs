@@ -61,7 +61,18 @@ impl From<StateError> for Problem {
             StateError::Damaged { .. } | StateError::KeyMissing { .. } | StateError::Document { .. } => {
                 Self::new(Code::StateDamaged, &words).because(words)
             }
-            StateError::Busy(_) => Self::new(Code::StatesUnavailable, words),
+            StateError::Busy(_)
+            | StateError::Moved(_)
+            | StateError::Switching
+            | StateError::MirrorBusy
+            | StateError::OtherPrimary { .. } => Self::new(Code::StatesUnavailable, words),
+            StateError::NoMirror | StateError::OldUnreachable(_) | StateError::SwitchRefused(_) => {
+                Self::new(Code::SwitchRefused, words)
+            }
+            StateError::Copy(error) => {
+                Self::new(Code::StatesUnavailable, "a state could not be copied to the other store")
+                    .because(error.to_string())
+            }
             // Where the store is and what it said is for the log alone.
             StateError::Backend(error @ BackendError::Unavailable { .. }) => {
                 Self::new(Code::StatesUnavailable, "the store of the states does not answer").because(error.to_string())

@@ -100,7 +100,7 @@ pub(crate) async fn list(
         })
         .collect();
     let next_cursor = next.map(|name| name.to_string());
-    let place = if caller.is_administrator() { states.place().to_owned() } else { String::new() };
+    let place = if caller.is_administrator() { states.stores().places().join(", mirrored in ") } else { String::new() };
     Ok(Json(StatePage { states: shown, next_cursor, place }))
 }
 

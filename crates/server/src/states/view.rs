@@ -165,7 +165,7 @@ impl StateView {
             lock: document.lock_at(now).map(|lock| LockView::of(lock, &document.settings)),
             settings: SettingsView::from(&document.settings),
             deleted_at: document.deleted_at,
-            moved_to: document.sealed_for.clone(),
+            moved_to: document.kept_in.clone(),
             rights: held.words(),
         }
     }

@@ -9,6 +9,7 @@ macro_rules! on_every_store {
     ($($group:ident: $($rule:ident)+;)+) => {
         on_every_store!(@ memory $($group: $($rule)+;)+);
         on_every_store!(@ folder $($group: $($rule)+;)+);
+        on_every_store!(@ s3 $($group: $($rule)+;)+);
     };
     (@ $store:ident $($group:ident: $($rule:ident)+;)+) => {
         mod $store {

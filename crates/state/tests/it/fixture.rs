@@ -1,12 +1,16 @@
 //! Stores to test, and things to put into them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
 use alfred_state::backend::{Folder, Memory, Revision, Swapped};
 use alfred_state::{Backend, Blob};
 use async_trait::async_trait;
 use bytes::Bytes;
+
+use crate::bucket::Bucket;
 
 /// One empty store, which several processes may open.
 #[async_trait]
@@ -41,13 +45,42 @@ pub(crate) async fn folder() -> Box<dyn Store> {
     Box::new(InFolder(tempfile::tempdir().unwrap()))
 }
 
+#[async_trait]
+impl Store for Bucket {
+    async fn open(&self) -> Arc<dyn Backend> {
+        Arc::new(Self::open(self).await)
+    }
+}
+
+pub(crate) async fn s3() -> Box<dyn Store> {
+    Box::new(Bucket::start().await)
+}
+
+/// Numbers that differ from call to call and from process to process.
+pub(crate) struct Chance(AtomicU64);
+
+impl Chance {
+    pub(crate) fn new() -> Arc<Self> {
+        static HANDLES: AtomicU64 = AtomicU64::new(1);
+        let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self(AtomicU64::new(u64::from(std::process::id()) << 40 | handle << 24)))
+    }
+}
+
+impl Random for Chance {
+    fn fill(&self, bytes: &mut [u8]) {
+        let seed = self.0.fetch_add(1, Ordering::Relaxed);
+        bytes.copy_from_slice(&noise(bytes.len(), seed));
+    }
+}
+
 pub(crate) fn name(text: &str) -> StateName {
     text.parse().unwrap()
 }
 
 /// The key of a version; `fill` stands for its content.
 pub(crate) fn key(serial: u64, fill: u8) -> BlobKey {
-    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, tag: BlobTag(1) }
+    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, tag: BlobTag(7) }
 }
 
 /// Bytes that do not repeat soon, another sequence for each seed.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy sees no test in functions that tests call")]
 
+mod bucket;
 mod contract;
 mod fixture;
 mod folder;
+mod s3;
