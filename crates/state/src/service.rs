@@ -97,7 +97,7 @@ impl States {
 
     /// The same, of a state that may be changed here.
     async fn own_document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
-        self.in_current(async |current| Ok(load(&current, state).await?.map(|(_, document)| document))).await
+        self.in_current(|current| async move { Ok(load(&current, state).await?.map(|(_, document)| document)) }).await
     }
 
     /// Names of states, deleted ones among them, in order, beginning after `after`; at most `limit`.
@@ -120,7 +120,8 @@ impl States {
         state: &StateName,
         wanted: impl Fn(&StateDocument) -> Option<Version> + Sync,
     ) -> Result<Option<ReadVersion>, StateError> {
-        self.in_current(async |current| {
+        let wanted = &wanted;
+        self.in_current(|current| async move {
             let mut missed: Option<Version> = None;
             // A content that is not there was dropped or stored anew since the document was read, or it is lost.
             loop {
@@ -140,7 +141,12 @@ impl States {
     }
 
     /// Does something in the store that counts now; once more, if that is another one by then.
-    async fn in_current<T>(&self, act: impl AsyncFn(Current) -> Result<T, StateError>) -> Result<T, StateError> {
+    ///
+    /// Not an `AsyncFn`, whose futures the routes that await this could not know to be `Send`.
+    async fn in_current<T, F>(&self, act: impl Fn(Current) -> F) -> Result<T, StateError>
+    where
+        F: Future<Output = Result<T, StateError>>,
+    {
         let current = self.stores.current().await?;
         let before = current.mirrored.as_ref().map(|mirrored| mirrored.record.epoch);
         match act(current).await {
@@ -245,7 +251,8 @@ impl States {
         by: &str,
         decide: impl Fn(&StateDocument, Timestamp) -> Result<Change<T>, StateError>,
     ) -> Result<T, StateError> {
-        self.in_current(async |current| {
+        let (content, decide) = (&content, &decide);
+        self.in_current(|current| async move {
             let blob = self.put(&current, state, version, content.clone()).await?;
             // A content that is refused now stays: an earlier attempt of this may have made it a version, unknown to us.
             let (answer, needless) = self
