@@ -117,10 +117,7 @@ pub struct Opened {
 pub(crate) fn open(state: &StateName, key: &BlobKey, blob: Blob, keyring: &Keyring) -> Result<Opened, EnvelopeError> {
     let stored = blob.into_bytes();
     let (front, head) = read_front(&stored)?;
-    if head.state != *state || head.version.blob_key() != *key {
-        let there = format!("version {} of `{}`", head.version.key, head.state);
-        return Err(EnvelopeError::Damaged(format!("{there} lies in its place")));
-    }
+    belongs(state, key, &head)?;
     let content = match (&head.version.key_id, &head.nonce) {
         (None, None) => stored.slice(front..),
         (Some(id), Some(nonce)) => {
@@ -137,6 +134,31 @@ pub(crate) fn open(state: &StateName, key: &BlobKey, blob: Blob, keyring: &Keyri
         return Err(EnvelopeError::Damaged("its checksum is another".to_owned()));
     }
     Ok(Opened { version: head.version, content })
+}
+
+/// Checks a blob as far as that is possible without keys: its head, whose it is, and its content if it is not encrypted.
+pub(crate) fn check(state: &StateName, key: &BlobKey, blob: Blob) -> Result<Blob, EnvelopeError> {
+    let stored = blob.into_bytes();
+    let (_, head) = read_front(&stored)?;
+    if head.nonce.is_none() {
+        open(state, key, Blob::from(stored.clone()), &Keyring::default())?;
+    } else {
+        belongs(state, key, &head)?;
+    }
+    Ok(stored.into())
+}
+
+/// When a blob was written, as far as its head can be read.
+pub(crate) fn written_at(blob: Blob) -> Option<jiff::Timestamp> {
+    read_front(&blob.into_bytes()).ok().map(|(_, head)| head.version.at)
+}
+
+fn belongs(state: &StateName, key: &BlobKey, head: &Head) -> Result<(), EnvelopeError> {
+    if head.state == *state && head.version.blob_key() == *key {
+        return Ok(());
+    }
+    let there = format!("version {} of `{}`", head.version.key, head.state);
+    Err(EnvelopeError::Damaged(format!("{there} lies in its place")))
 }
 
 /// The length of everything before the content, and the head.

@@ -1,10 +1,12 @@
 //! What can go wrong with a state, in words for whoever asked.
 
 use alfred_model::state::lock::Lock;
+use alfred_model::state::mirror::SwitchRefusal;
 use alfred_model::state::write::{ContentError, Refusal};
 use alfred_model::state::{KeyId, StateName, VersionKey};
 
 use crate::backend::BackendError;
+use crate::mirror::CopyError;
 
 /// Why something was not done with a state. Unless it says otherwise, nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,36 @@ pub enum StateError {
         /// Why.
         words: String,
     },
+    /// The state is kept in another store now.
+    #[error("the state is kept in {0} now; try again")]
+    Moved(String),
+    /// Two stores are changing places at this moment.
+    #[error("the stores of states are changing places at this moment; try again")]
+    Switching,
+    /// The record names a primary store that is not configured.
+    #[error(
+        "states are kept in {primary}, which is neither `ALFRED_STATE` nor `ALFRED_STATE_MIRROR`; configure it as one of \
+         them"
+    )]
+    OtherPrimary {
+        /// The place that is not configured.
+        primary: String,
+    },
+    /// There is one store only.
+    #[error("states are kept in one store only; `ALFRED_STATE_MIRROR` names a second one")]
+    NoMirror,
+    /// The old primary store cannot be closed.
+    #[error("the primary store cannot be closed first: {0}; `--without-old` goes on without it")]
+    OldUnreachable(String),
+    /// The stores do not change places.
+    #[error(transparent)]
+    SwitchRefused(#[from] SwitchRefusal),
+    /// A state was not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The record of the mirror is changed by others, again and again.
+    #[error("what is known about the two stores is being changed by others; try again")]
+    MirrorBusy,
     /// Others changed the state at the same moments, again and again.
     #[error("`{0}` is being changed by others; try again")]
     Busy(StateName),

@@ -13,15 +13,17 @@ use std::sync::Arc;
 use alfred_model::seam::{Clock, Random};
 use alfred_model::state::lock::{self, LockInfo, Released, Taken};
 use alfred_model::state::retention::Defaults;
-use alfred_model::state::write::{self, Decision, Incoming, Refusal};
+use alfred_model::state::write::{self, Decision, Incoming};
 use alfred_model::state::{BlobTag, StateDocument, StateName, Version, VersionKey};
 use bytes::Bytes;
+use jiff::Timestamp;
 
-use crate::backend::Backend;
+use crate::backend::{Backend as _, Blob};
 use crate::envelope;
 use crate::error::StateError;
 use crate::keys::Keyring;
-use change::Change;
+use crate::mirror::{Current, Stores};
+use change::{Change, load};
 
 pub use upkeep::Purged;
 pub use verify::{VerifyReport, VersionProblem};
@@ -47,7 +49,7 @@ pub enum Written {
 /// All states of one store.
 #[derive(Debug)]
 pub struct States {
-    backend: Arc<dyn Backend>,
+    stores: Stores,
     keyring: Keyring,
     defaults: Defaults,
     seams: Seams,
@@ -69,14 +71,14 @@ impl std::fmt::Debug for Seams {
 }
 
 impl States {
-    /// The states in `backend`. What `defaults` says holds for states whose owner decided nothing else.
-    pub const fn new(backend: Arc<dyn Backend>, keyring: Keyring, defaults: Defaults, seams: Seams) -> Self {
-        Self { backend, keyring, defaults, seams }
+    /// The states in `stores`. What `defaults` says holds for states whose owner decided nothing else.
+    pub const fn new(stores: Stores, keyring: Keyring, defaults: Defaults, seams: Seams) -> Self {
+        Self { stores, keyring, defaults, seams }
     }
 
-    /// Where they are kept, in words for people.
-    pub fn place(&self) -> &str {
-        self.backend.place()
+    /// The store or stores they are kept in.
+    pub const fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// What holds for states whose owner decided nothing.
@@ -86,55 +88,69 @@ impl States {
 
     /// What is known of a state; nothing, if nobody ever locked or wrote it.
     pub async fn document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
-        Ok(self.load(state).await?.map(|(_, document)| document))
+        self.in_current(async |current| Ok(load(&current, state).await?.map(|(_, document)| document))).await
     }
 
     /// Names of states, deleted ones among them, in order, beginning after `after`; at most `limit`.
     pub async fn list(&self, after: Option<&StateName>, limit: usize) -> Result<Vec<StateName>, StateError> {
-        Ok(self.backend.states(after, limit).await?)
+        Ok(self.stores.current().await?.primary.states(after, limit).await?)
     }
 
     /// The newest version; nothing, if there is none or the state was deleted.
     pub async fn read(&self, state: &StateName) -> Result<Option<ReadVersion>, StateError> {
-        let Some(document) = self.document(state).await? else {
-            return Ok(None);
-        };
-        let Some(head) = document.head() else {
-            return Ok(None);
-        };
-        match self.content(state, head).await? {
-            Some(content) => Ok(Some(ReadVersion { version: head.clone(), content })),
-            None => self.read_again(state, head).await,
-        }
-    }
-
-    /// The content was not there. Either it was superseded and dropped between two calls, or it is lost.
-    async fn read_again(&self, state: &StateName, missed: &Version) -> Result<Option<ReadVersion>, StateError> {
-        let document = self.document(state).await?.unwrap_or_default();
-        let Some(head) = document.head() else {
-            return Ok(None);
-        };
-        let content = if head.blob_key() == missed.blob_key() { None } else { self.content(state, head).await? };
-        let content = content.ok_or_else(|| missing(state, head))?;
-        Ok(Some(ReadVersion { version: head.clone(), content }))
+        self.read_where(state, |document| document.head().cloned()).await
     }
 
     /// One version that is kept.
     pub async fn read_version(&self, state: &StateName, key: &VersionKey) -> Result<Option<ReadVersion>, StateError> {
-        let document = self.document(state).await?.unwrap_or_default();
-        let Some(version) = document.version(key) else {
-            return Ok(None);
-        };
-        let content = self.content(state, version).await?.ok_or_else(|| missing(state, version))?;
-        Ok(Some(ReadVersion { version: version.clone(), content }))
+        self.read_where(state, |document| document.version(key).cloned()).await
+    }
+
+    async fn read_where(
+        &self,
+        state: &StateName,
+        wanted: impl Fn(&StateDocument) -> Option<Version> + Sync,
+    ) -> Result<Option<ReadVersion>, StateError> {
+        self.in_current(async |current| {
+            let mut missed: Option<Version> = None;
+            // A content that is not there was dropped or stored anew since the document was read, or it is lost.
+            loop {
+                let document = load(&current, state).await?.map(|(_, document)| document).unwrap_or_default();
+                let Some(version) = wanted(&document) else { return Ok(None) };
+                if missed.is_some_and(|missed| missed.blob_key() == version.blob_key()) {
+                    let words = "its content is not there".to_owned();
+                    return Err(StateError::Damaged { state: state.clone(), version: version.key, words });
+                }
+                if let Some(content) = self.content(&current, state, &version).await? {
+                    return Ok(Some(ReadVersion { version, content }));
+                }
+                missed = Some(version);
+            }
+        })
+        .await
+    }
+
+    /// Does something in the store that counts now; once more, if that is another one by then.
+    async fn in_current<T>(&self, act: impl AsyncFn(Current) -> Result<T, StateError>) -> Result<T, StateError> {
+        let current = self.stores.current().await?;
+        let before = current.mirrored.as_ref().map(|mirrored| mirrored.record.epoch);
+        match act(current).await {
+            Err(StateError::Moved(place)) => {
+                let current = self.stores.current().await?;
+                let record = current.mirrored.as_ref().map(|mirrored| &mirrored.record);
+                match record {
+                    Some(record) if Some(record.epoch) != before => act(current).await,
+                    Some(record) if record.switching.is_some() => Err(StateError::Switching),
+                    _ => Err(StateError::Moved(place)),
+                }
+            }
+            result => result,
+        }
     }
 
     /// Takes the lock for whoever sends `info`, or says who has it. Asking again under the same id is no error.
     pub async fn lock(&self, state: &StateName, info: LockInfo, by: &str) -> Result<Taken, StateError> {
         self.change(state, by, |document, now| {
-            if let Some(place) = &document.sealed_for {
-                return Err(Refusal::Moved(place.clone()).into());
-            }
             let taken = lock::take(document, info.clone(), by, now);
             Ok(match taken {
                 Taken::New { .. } => Change::Write(taken),
@@ -201,29 +217,48 @@ impl States {
             pinned: false,
             rolled_back_to: None,
         };
-        self.put(state, &version, content).await?;
-        let (written, dropped) = self
-            .change(state, by, |document, now| {
-                if write::decide(document, &incoming, now)? == Decision::Same {
-                    let head = document.head().cloned().unwrap_or_else(|| version.clone());
-                    return Ok(Change::Leave((Written::Same(head), vec![version.blob_key()])));
-                }
-                write::append(document, version.clone(), now);
-                let dropped = self.drop_old(document, now);
-                Ok(Change::Write((Written::New(version.clone()), dropped)))
-            })
-            .await?;
-        self.delete_blobs(state, &dropped).await;
-        Ok(written)
+        self.append(state, &version, content, by, |document, now| {
+            if write::decide(document, &incoming, now)? == Decision::Same {
+                let head = document.head().cloned().unwrap_or_else(|| version.clone());
+                return Ok(Change::Leave(Written::Same(head)));
+            }
+            Ok(Change::Write(Written::New(version.clone())))
+        })
+        .await
+    }
+
+    /// Stores the content of a new version, and then makes it the newest if `decide` says so.
+    async fn append<T>(
+        &self,
+        state: &StateName,
+        version: &Version,
+        content: Bytes,
+        by: &str,
+        decide: impl Fn(&StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        self.in_current(async |current| {
+            let blob = self.put(&current, state, version, content.clone()).await?;
+            // A content that is refused now stays: an earlier attempt of this may have made it a version, unknown to us.
+            let (answer, needless) = self
+                .change_in(&current, state, by, |document, now| match decide(document, now)? {
+                    Change::Leave(answer) => Ok(Change::Leave((answer, Vec::new()))),
+                    Change::Write(answer) => {
+                        write::append(document, version.clone(), now);
+                        Ok(Change::Write((answer, self.drop_old(document, now))))
+                    }
+                })
+                .await?;
+            self.stores.follow(&current, state, Some((version.blob_key(), blob))).await?;
+            self.delete_blobs(&current, state, &needless).await;
+            Ok(answer)
+        })
+        .await
     }
 
     /// From now on the state reads as absent, until somebody writes it or rolls it back. Its versions are kept. Says whether
     /// there was anything to delete.
     pub async fn delete(&self, state: &StateName, lock_id: Option<&str>, by: &str) -> Result<bool, StateError> {
         self.change(state, by, |document, now| {
-            if let Some(place) = &document.sealed_for {
-                return Err(Refusal::Moved(place.clone()).into());
-            }
             if let Some(lock) = document.lock_at(now).filter(|lock| lock_id != Some(lock.info.id.as_str())) {
                 return Err(StateError::Locked(Box::new(lock.clone())));
             }
@@ -237,9 +272,14 @@ impl States {
     }
 
     /// The content of a version, checked; nothing, if it is not there.
-    async fn content(&self, state: &StateName, version: &Version) -> Result<Option<Bytes>, StateError> {
+    async fn content(
+        &self,
+        current: &Current,
+        state: &StateName,
+        version: &Version,
+    ) -> Result<Option<Bytes>, StateError> {
         let key = version.blob_key();
-        let Some(blob) = self.backend.blob(state, &key).await? else {
+        let Some(blob) = current.primary.blob(state, &key).await? else {
             return Ok(None);
         };
         match envelope::open(state, &key, blob, &self.keyring) {
@@ -253,15 +293,21 @@ impl States {
         }
     }
 
-    /// Stores the content of a version that no document names yet.
-    async fn put(&self, state: &StateName, version: &Version, content: Bytes) -> Result<(), StateError> {
+    /// Stores the content of a version that no document names yet, and gives what was stored.
+    async fn put(
+        &self,
+        current: &Current,
+        state: &StateName,
+        version: &Version,
+        content: Bytes,
+    ) -> Result<Blob, StateError> {
         let mut nonce = [0; envelope::NONCE_LENGTH];
         self.seams.random.fill(&mut nonce);
         let key = version.key_id.as_ref().and_then(|id| self.keyring.key(id));
         let blob = envelope::seal(state, version, content, key, nonce);
-        // A key is drawn at random, so one that exists is our own of an earlier attempt inside the backend.
-        self.backend.put_blob(state, &version.blob_key(), blob).await?;
-        Ok(())
+        // The tag is drawn at random: a content that exists under it is what an earlier attempt to write it left.
+        current.primary.put_blob(state, &version.blob_key(), blob.clone()).await?;
+        Ok(blob)
     }
 
     fn new_tag(&self) -> BlobTag {
@@ -271,6 +317,5 @@ impl States {
     }
 }
 
-fn missing(state: &StateName, version: &Version) -> StateError {
-    StateError::Damaged { state: state.clone(), version: version.key, words: "its content is not there".to_owned() }
-}
+#[cfg(test)]
+pub(crate) mod tests;

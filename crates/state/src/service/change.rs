@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use alfred_model::state::document::FORMAT;
 use alfred_model::state::{StateDocument, StateName};
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::States;
-use crate::backend::{BackendError, Document, Revision, Swapped};
+use crate::backend::{Backend as _, BackendError, Document, Revision, Swapped};
 use crate::error::StateError;
+use crate::mirror::Current;
 
 /// How often a change is tried while others change the same state.
 const ATTEMPTS: u32 = 24;
@@ -28,20 +27,62 @@ pub(super) enum Change<T> {
     Leave(T),
 }
 
+/// The document of a state in the store that counts. Fails if the state is kept in another one.
+pub(super) async fn load(
+    current: &Current,
+    state: &StateName,
+) -> Result<Option<(Revision, StateDocument)>, StateError> {
+    let Some(Document { revision, content }) = current.primary.document(state).await? else {
+        return Ok(None);
+    };
+    let unread = |words| StateError::Document { state: state.clone(), words };
+    let document = StateDocument::parse(&content).map_err(unread)?;
+    // What was decided before the stores changed places last holds no longer.
+    let is_decided = document.epoch >= current.epoch();
+    match document.kept_in.as_deref().filter(|kept| is_decided && *kept != current.primary.place()) {
+        Some(place) => Err(StateError::Moved(place.to_owned())),
+        None => Ok(Some((revision, document))),
+    }
+}
+
 impl States {
-    pub(super) async fn load(&self, state: &StateName) -> Result<Option<(Revision, StateDocument)>, StateError> {
-        let Some(Document { revision, content }) = self.backend.document(state).await? else {
-            return Ok(None);
-        };
-        let document = parse(state, &content)?;
-        Ok(Some((revision, document)))
+    /// Changes a state's document in the store that counts now, and brings the change to the other one.
+    pub(super) async fn change<T>(
+        &self,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        self.in_current(async |current| {
+            let answer = self.change_in(&current, state, by, &change).await?;
+            self.stores.follow(&current, state, None).await?;
+            Ok(answer)
+        })
+        .await
     }
 
     /// Applies `change` to the newest document until it was written, or needs no writing. `change` may be called several
     /// times, each time with another document; a change that took place although the store did not say so is found by its
     /// id, or by `change` itself, which then has nothing left to do.
-    pub(super) async fn change<T>(
+    ///
+    /// After a failure of the store it may have taken place: the other store is then compared with it.
+    pub(super) async fn change_in<T>(
         &self,
+        current: &Current,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let changed = self.try_change(current, state, by, change).await;
+        if let Err(error @ (StateError::Backend(_) | StateError::Busy(_))) = &changed {
+            self.stores.compare_later(current, state, &error.to_string()).await;
+        }
+        changed
+    }
+
+    async fn try_change<T>(
+        &self,
+        current: &Current,
         state: &StateName,
         by: &str,
         change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
@@ -49,7 +90,7 @@ impl States {
         let mut unanswered: Vec<(uuid::Uuid, T)> = Vec::new();
         let mut looks = 0;
         for attempt in 1..=ATTEMPTS {
-            let loaded = match self.load(state).await {
+            let loaded = match load(current, state).await {
                 Err(StateError::Backend(error @ BackendError::Unavailable { .. })) if !unanswered.is_empty() => {
                     looks += 1;
                     if looks > LOOKS {
@@ -72,10 +113,10 @@ impl States {
                 Change::Leave(answer) => return Ok(answer),
                 Change::Write(answer) => answer,
             };
-            document.write_id = self.seams.random.uuid();
-            document.changed_at = now;
-            by.clone_into(&mut document.changed_by);
-            match self.backend.swap_document(state, revision, content(&document)).await {
+            document.advance(now, by, self.seams.random.uuid());
+            document.epoch = document.epoch.max(current.epoch());
+            document.kept_in = None;
+            match current.primary.swap_document(state, revision, document.to_json().into()).await {
                 Ok(Swapped::Done(_)) => return Ok(answer),
                 Ok(Swapped::Conflict) => {}
                 Err(error @ BackendError::Unavailable { .. }) => {
@@ -98,18 +139,4 @@ impl States {
         let bound = Duration::from_millis(4).saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
         tokio::time::sleep(bound.mul_f64(self.seams.random.unit())).await;
     }
-}
-
-fn content(document: &StateDocument) -> Bytes {
-    serde_json::to_vec(document).expect("a document of names, numbers and texts is always JSON").into()
-}
-
-fn parse(state: &StateName, content: &[u8]) -> Result<StateDocument, StateError> {
-    let unread = |words: String| StateError::Document { state: state.clone(), words };
-    let document: StateDocument = serde_json::from_slice(content).map_err(|error| unread(error.to_string()))?;
-    if document.format > FORMAT {
-        let words = format!("it has format {}, which this version of alfred does not know", document.format);
-        return Err(unread(words));
-    }
-    Ok(document)
 }

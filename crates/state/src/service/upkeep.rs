@@ -1,16 +1,22 @@
 //! What is thrown away, and what is encrypted anew.
 
 use alfred_model::state::{BlobKey, StateDocument, StateName, Version, retention};
+use bytes::Bytes;
 use futures::StreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::States;
-use super::change::Change;
-use crate::backend::Swapped;
+use super::change::{Change, load};
+use super::{ReadVersion, States};
+use crate::backend::{Backend as _, Swapped};
+use crate::envelope;
 use crate::error::StateError;
+use crate::mirror::Current;
 
 /// So many blobs are deleted at once.
 const AT_ONCE: usize = 8;
+
+/// A content that no version has may still become one for so long.
+const LEFT_OVER_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a purge threw away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +39,10 @@ impl States {
     }
 
     /// Deletes contents that no document names any more. One that cannot be deleted now is left over: `verify` shows it.
-    pub(super) async fn delete_blobs(&self, state: &StateName, keys: &[BlobKey]) {
+    pub(super) async fn delete_blobs(&self, current: &Current, state: &StateName, keys: &[BlobKey]) {
         futures::stream::iter(keys)
             .for_each_concurrent(AT_ONCE, async |key| {
-                if let Err(error) = self.backend.delete_blob(state, key).await {
+                if let Err(error) = current.primary.delete_blob(state, key).await {
                     tracing::warn!(state = %state, version = %key, error = %error, "a content that nobody needs is left over");
                 }
             })
@@ -45,19 +51,43 @@ impl States {
 
     /// Throws a deleted state away, with all its versions, for ever.
     pub async fn purge(&self, state: &StateName) -> Result<Purged, StateError> {
-        let (revision, document) = self.load(state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
-        if document.deleted_at.is_none() && !document.versions.is_empty() {
-            return Err(StateError::NotDeleted(state.clone()));
+        self.in_current(async |current| {
+            let (revision, document) =
+                load(&current, state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
+            if document.deleted_at.is_none() && !document.versions.is_empty() {
+                return Err(StateError::NotDeleted(state.clone()));
+            }
+            if let Some(lock) = document.lock_at(self.seams.clock.now()) {
+                return Err(StateError::Locked(Box::new(lock.clone())));
+            }
+            if current.primary.remove_document(state, revision).await? == Swapped::Conflict {
+                return Err(StateError::Busy(state.clone()));
+            }
+            let keys: Vec<BlobKey> = current.primary.blobs(state).await?.into_iter().map(|entry| entry.key).collect();
+            self.delete_blobs(&current, state, &keys).await;
+            self.stores.follow_purge(&current, state).await?;
+            Ok(Purged { blobs: keys.len() })
+        })
+        .await
+    }
+
+    /// Deletes contents that no version has and that were written more than a day ago: what crashes and lost answers left.
+    /// Says how many those were.
+    pub async fn sweep(&self, state: &StateName) -> Result<usize, StateError> {
+        let report = self.left_over(state).await?;
+        let current = self.stores.current().await?;
+        let now = self.seams.clock.now();
+        let mut old = Vec::new();
+        for entry in report {
+            let Some(blob) = current.primary.blob(state, &entry.key).await? else { continue };
+            // What is damaged tells no time, and is kept for whoever wants to look at it.
+            let written_at = envelope::written_at(blob);
+            if written_at.is_some_and(|at| now.duration_since(at) > LEFT_OVER_AFTER) {
+                old.push(entry.key);
+            }
         }
-        if let Some(lock) = document.lock_at(self.seams.clock.now()) {
-            return Err(StateError::Locked(Box::new(lock.clone())));
-        }
-        if self.backend.remove_document(state, revision).await? == Swapped::Conflict {
-            return Err(StateError::Busy(state.clone()));
-        }
-        let keys: Vec<BlobKey> = self.backend.blobs(state).await?.into_iter().map(|entry| entry.key).collect();
-        self.delete_blobs(state, &keys).await;
-        Ok(Purged { blobs: keys.len() })
+        self.delete_blobs(&current, state, &old).await;
+        Ok(old.len())
     }
 
     /// Encrypts every version with the writing key that is not yet, one at a time, and says how many those were. May be
@@ -67,11 +97,26 @@ impl States {
         let mut count = 0;
         let document = self.document(state).await?.unwrap_or_default();
         for old in document.versions.iter().filter(|version| version.key_id != wanted) {
-            let Some(content) = self.content(state, old).await? else { continue };
+            let Some(ReadVersion { content, .. }) = self.read_version(state, &old.key).await? else { continue };
             let new = Version { blob: self.new_tag(), key_id: wanted.clone(), ..old.clone() };
-            self.put(state, &new, content).await?;
+            count += usize::from(self.replace(state, old, &new, content, by).await?);
+        }
+        Ok(count)
+    }
+
+    /// Stores a version's content anew, and makes the document name that one. Answers no if the version is gone.
+    async fn replace(
+        &self,
+        state: &StateName,
+        old: &Version,
+        new: &Version,
+        content: Bytes,
+        by: &str,
+    ) -> Result<bool, StateError> {
+        self.in_current(async |current| {
+            let blob = self.put(&current, state, new, content.clone()).await?;
             let replaced = self
-                .change(state, by, |document, _| {
+                .change_in(&current, state, by, |document, _| {
                     let entry = document.versions.iter_mut().find(|version| version.blob_key() == old.blob_key());
                     let Some(entry) = entry else { return Ok(Change::Leave(false)) };
                     entry.blob = new.blob;
@@ -79,10 +124,11 @@ impl States {
                     Ok(Change::Write(true))
                 })
                 .await?;
+            self.stores.follow(&current, state, Some((new.blob_key(), blob))).await?;
             let needless = if replaced { old.blob_key() } else { new.blob_key() };
-            self.delete_blobs(state, &[needless]).await;
-            count += usize::from(replaced);
-        }
-        Ok(count)
+            self.delete_blobs(&current, state, &[needless]).await;
+            Ok(replaced)
+        })
+        .await
     }
 }

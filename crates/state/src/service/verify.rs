@@ -6,7 +6,7 @@ use alfred_model::state::{BlobKey, StateName, Version, VersionKey};
 use futures::StreamExt as _;
 
 use super::States;
-use crate::backend::BlobEntry;
+use crate::backend::{Backend as _, BlobEntry};
 use crate::error::StateError;
 
 /// So many versions are read at once: each is held in memory whole.
@@ -39,12 +39,13 @@ impl States {
     /// Reads every version back, and compares all of it with what was written. A store that does not answer is an error,
     /// not a finding.
     pub async fn verify(&self, state: &StateName) -> Result<VerifyReport, StateError> {
-        // The blobs are listed first: what is written meanwhile is then in the document, and not taken for left over.
-        let blobs = self.backend.blobs(state).await?;
+        let mut report = VerifyReport { left_over: self.left_over(state).await?, ..VerifyReport::default() };
+        let current = self.stores.current().await?;
         let document = self.document(state).await?.unwrap_or_default();
-        let mut report = VerifyReport::default();
         let checked: Vec<(&Version, Result<bool, StateError>)> = futures::stream::iter(&document.versions)
-            .map(async |version| (version, self.content(state, version).await.map(|content| content.is_some())))
+            .map(async |version| {
+                (version, self.content(&current, state, version).await.map(|content| content.is_some()))
+            })
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -61,6 +62,7 @@ impl States {
             }
         }
         if !missing.is_empty() {
+            // What was dropped meanwhile is not lost.
             let now = self.document(state).await?.unwrap_or_default();
             let named: HashSet<BlobKey> = now.versions.iter().map(Version::blob_key).collect();
             let lost = missing.into_iter().filter(|version| named.contains(&version.blob_key()));
@@ -69,8 +71,17 @@ impl States {
                 words: format!("version {} of `{state}` is lost: its content is not there", version.key),
             }));
         }
-        let named: HashSet<BlobKey> = document.versions.iter().map(Version::blob_key).collect();
-        report.left_over = blobs.into_iter().filter(|blob| !named.contains(&blob.key)).collect();
         Ok(report)
+    }
+
+    /// Contents that no version has now.
+    pub(super) async fn left_over(&self, state: &StateName) -> Result<Vec<BlobEntry>, StateError> {
+        let current = self.stores.current().await?;
+        // The blobs are listed first: what is written meanwhile is then in the document, and not taken for left over.
+        let mut blobs = current.primary.blobs(state).await?;
+        let document = self.document(state).await?.unwrap_or_default();
+        let named: HashSet<BlobKey> = document.versions.iter().map(Version::blob_key).collect();
+        blobs.retain(|blob| !named.contains(&blob.key));
+        Ok(blobs)
     }
 }

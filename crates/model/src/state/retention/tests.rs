@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::version::{Checksum, Version};
+use crate::state::version::{BlobTag, Checksum, Version};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -11,7 +11,9 @@ fn day(number: i64) -> Timestamp {
 
 fn version(serial: u64, at: Timestamp, pinned: bool) -> Version {
     Version {
+        blob: BlobTag(0),
         key: VersionKey { serial, sha256: Checksum([0; 32]) },
+        blob: BlobTag(0),
         lineage: "lineage".to_owned(),
         size: 2,
         at,
