@@ -7,3 +7,4 @@ mod contract;
 mod fixture;
 mod folder;
 mod s3;
+mod sql;
