@@ -8,6 +8,7 @@ mod frame;
 pub mod memory;
 mod place;
 mod s3;
+mod sql;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 pub use folder::Folder;
 pub use memory::Memory;
 pub use s3::{Patience, S3, S3Options};
+pub use sql::Sql;
 
 /// Longest document that a backend must take, in bytes: what fits into one message of NATS with room for its headers.
 pub const DOCUMENT_MAX: usize = 900 * 1024;

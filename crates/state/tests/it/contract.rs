@@ -10,6 +10,8 @@ macro_rules! on_every_store {
         on_every_store!(@ memory $($group: $($rule)+;)+);
         on_every_store!(@ folder $($group: $($rule)+;)+);
         on_every_store!(@ s3 $($group: $($rule)+;)+);
+        on_every_store!(@ sqlite $($group: $($rule)+;)+);
+        on_every_store!(@ postgres $($group: $($rule)+;)+);
     };
     (@ $store:ident $($group:ident: $($rule:ident)+;)+) => {
         mod $store {

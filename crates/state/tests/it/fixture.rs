@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
-use alfred_state::backend::{Folder, Memory, Revision, Swapped};
+use alfred_state::backend::{Folder, Memory, Revision, Sql, Swapped};
 use alfred_state::{Backend, Blob};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -54,6 +54,42 @@ impl Store for Bucket {
 
 pub(crate) async fn s3() -> Box<dyn Store> {
     Box::new(Bucket::start().await)
+}
+
+pub(crate) async fn sqlite() -> Box<dyn Store> {
+    struct InSqlite(tempfile::TempDir);
+
+    #[async_trait]
+    impl Store for InSqlite {
+        async fn open(&self) -> Arc<dyn Backend> {
+            Arc::new(Sql::open(&sqlite_address(&self.0)).await.unwrap())
+        }
+    }
+
+    Box::new(InSqlite(tempfile::tempdir().unwrap()))
+}
+
+pub(crate) fn sqlite_address(folder: &tempfile::TempDir) -> String {
+    format!("sqlite://{}/states.sqlite", folder.path().display())
+}
+
+pub(crate) async fn postgres() -> Box<dyn Store> {
+    struct InPostgres(String);
+
+    #[async_trait]
+    impl Store for InPostgres {
+        async fn open(&self) -> Arc<dyn Backend> {
+            Arc::new(Sql::open(&self.0).await.unwrap())
+        }
+    }
+
+    Box::new(InPostgres(postgres_address()))
+}
+
+/// The address of a new, empty database.
+pub(crate) fn postgres_address() -> String {
+    let server = alfred_testing::postgres::Server::shared().unwrap_or_else(|words| panic!("{words}"));
+    server.create_database().unwrap()
 }
 
 /// Numbers that differ from call to call and from process to process.

@@ -4,6 +4,8 @@
 
 mod bucket;
 mod contract;
+mod damage;
 mod fixture;
 mod folder;
 mod s3;
+mod sql;
