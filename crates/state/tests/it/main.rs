@@ -6,5 +6,7 @@ mod bucket;
 mod contract;
 mod fixture;
 mod folder;
+mod nats;
+mod proxy;
 mod s3;
 mod sql;
