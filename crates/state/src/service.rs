@@ -86,9 +86,18 @@ impl States {
         &self.defaults
     }
 
-    /// What is known of a state; nothing, if nobody ever locked or wrote it.
+    /// What is known of a state; nothing, if nobody ever locked or wrote it. Also of one that is kept in another store now
+    /// ([`StateDocument::kept_in`]).
     pub async fn document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
-        self.in_current(async |current| Ok(load(&current, state).await?.map(|(_, document)| document))).await
+        let current = self.stores.current().await?;
+        let found = current.primary.document(state).await?;
+        let unread = |words| StateError::Document { state: state.clone(), words };
+        found.map(|found| StateDocument::parse(&found.content).map_err(unread)).transpose()
+    }
+
+    /// The same, of a state that may be changed here.
+    async fn own_document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
+        self.in_current(|current| async move { Ok(load(&current, state).await?.map(|(_, document)| document)) }).await
     }
 
     /// Names of states, deleted ones among them, in order, beginning after `after`; at most `limit`.
@@ -111,7 +120,8 @@ impl States {
         state: &StateName,
         wanted: impl Fn(&StateDocument) -> Option<Version> + Sync,
     ) -> Result<Option<ReadVersion>, StateError> {
-        self.in_current(async |current| {
+        let wanted = &wanted;
+        self.in_current(|current| async move {
             let mut missed: Option<Version> = None;
             // A content that is not there was dropped or stored anew since the document was read, or it is lost.
             loop {
@@ -131,7 +141,12 @@ impl States {
     }
 
     /// Does something in the store that counts now; once more, if that is another one by then.
-    async fn in_current<T>(&self, act: impl AsyncFn(Current) -> Result<T, StateError>) -> Result<T, StateError> {
+    ///
+    /// Not an `AsyncFn`, whose futures the routes that await this could not know to be `Send`.
+    async fn in_current<T, F>(&self, act: impl Fn(Current) -> F) -> Result<T, StateError>
+    where
+        F: Future<Output = Result<T, StateError>>,
+    {
         let current = self.stores.current().await?;
         let before = current.mirrored.as_ref().map(|mirrored| mirrored.record.epoch);
         match act(current).await {
@@ -198,7 +213,7 @@ impl States {
         let inspected = write::inspect(&content)?;
         let key = write::key(&inspected, envelope::checksum(&content));
         let incoming = Incoming { key, lineage: &inspected.lineage, lock_id };
-        let document = self.document(state).await?.unwrap_or_default();
+        let document = self.own_document(state).await?.unwrap_or_default();
         if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
             && let Some(head) = document.head()
         {
@@ -236,7 +251,8 @@ impl States {
         by: &str,
         decide: impl Fn(&StateDocument, Timestamp) -> Result<Change<T>, StateError>,
     ) -> Result<T, StateError> {
-        self.in_current(async |current| {
+        let (content, decide) = (&content, &decide);
+        self.in_current(|current| async move {
             let blob = self.put(&current, state, version, content.clone()).await?;
             // A content that is refused now stays: an earlier attempt of this may have made it a version, unknown to us.
             let (answer, needless) = self

@@ -55,13 +55,23 @@ impl From<StateError> for Problem {
             StateError::Refused(_) | StateError::NoWayBack { .. } | StateError::NotDeleted(_) => {
                 Self::new(Code::StateRefused, words)
             }
+            StateError::NoMirror | StateError::OldUnreachable(_) | StateError::SwitchRefused(_) => {
+                Self::new(Code::SwitchRefused, words)
+            }
             StateError::Content(_) => Self::new(Code::BadState, words),
             StateError::NoState(_) => Self::new(Code::StateNotFound, words),
             StateError::NoVersion { .. } => Self::new(Code::VersionNotFound, words),
             StateError::Damaged { .. } | StateError::KeyMissing { .. } | StateError::Document { .. } => {
                 Self::new(Code::StateDamaged, &words).because(words)
             }
-            StateError::Busy(_) => Self::new(Code::StatesUnavailable, words),
+            StateError::Busy(_) | StateError::MirrorBusy | StateError::Switching => {
+                Self::new(Code::StatesUnavailable, words)
+            }
+            // Migrated states are looked for by whoever reads this.
+            StateError::Moved(_) => Self::new(Code::StatesUnavailable, words),
+            StateError::OtherPrimary { .. } | StateError::Copy(_) => {
+                Self::new(Code::StatesUnavailable, "the stores of the states are not in order").because(words)
+            }
             // Where the store is and what it said is for the log alone.
             StateError::Backend(error @ BackendError::Unavailable { .. }) => {
                 Self::new(Code::StatesUnavailable, "the store of the states does not answer").because(error.to_string())

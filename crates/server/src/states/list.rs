@@ -44,8 +44,8 @@ pub(crate) struct StatePage {
     states: Vec<StateView>,
     /// Where the next page begins; null on the last page.
     next_cursor: Option<String>,
-    /// Where they are kept.
-    place: String,
+    /// Where they are kept, for administrators: one store, or two that mirror each other.
+    places: Vec<String>,
 }
 
 /// List states
@@ -100,8 +100,12 @@ pub(crate) async fn list(
         })
         .collect();
     let next_cursor = next.map(|name| name.to_string());
-    let place = if caller.is_administrator() { states.place().to_owned() } else { String::new() };
-    Ok(Json(StatePage { states: shown, next_cursor, place }))
+    let places = if caller.is_administrator() {
+        states.stores().places().iter().map(ToString::to_string).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Json(StatePage { states: shown, next_cursor, places }))
 }
 
 /// Show a state

@@ -105,7 +105,7 @@ async fn write(
         Err(error) => {
             let holder = holder(&error);
             let problem = visit.failed(line, error).await;
-            holder.map_or(Err(problem), Ok)
+            holder.ok_or(problem)
         }
     }
 }
@@ -123,7 +123,7 @@ async fn delete(visit: &Visit, lock_id: Option<&str>) -> Result<Response, Proble
         Err(error) => {
             let holder = holder(&error);
             let problem = visit.failed(line, error).await;
-            holder.map_or(Err(problem), Ok)
+            holder.ok_or(problem)
         }
     }
 }

@@ -148,8 +148,6 @@ pub(crate) struct StateView {
     /// When it was deleted; its versions are kept.
     #[schema(value_type = Option<String>, format = DateTime)]
     deleted_at: Option<Timestamp>,
-    /// Where it is kept now, if it has moved.
-    moved_to: Option<String>,
     /// What the caller may do with it.
     #[schema(schema_with = crate::schema::state_rights)]
     rights: Vec<Right>,
@@ -165,7 +163,6 @@ impl StateView {
             lock: document.lock_at(now).map(|lock| LockView::of(lock, &document.settings)),
             settings: SettingsView::from(&document.settings),
             deleted_at: document.deleted_at,
-            moved_to: document.sealed_for.clone(),
             rights: held.words(),
         }
     }

@@ -53,8 +53,9 @@ impl States {
         by: &str,
         change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
     ) -> Result<T, StateError> {
-        self.in_current(async |current| {
-            let answer = self.change_in(&current, state, by, &change).await?;
+        let change = &change;
+        self.in_current(|current| async move {
+            let answer = self.change_in(&current, state, by, change).await?;
             self.stores.follow(&current, state, None).await?;
             Ok(answer)
         })

@@ -40,8 +40,9 @@ impl States {
 
     /// Deletes contents that no document names any more. One that cannot be deleted now is left over: `verify` shows it.
     pub(super) async fn delete_blobs(&self, current: &Current, state: &StateName, keys: &[BlobKey]) {
-        futures::stream::iter(keys)
-            .for_each_concurrent(AT_ONCE, async |key| {
+        futures::stream::iter(0..keys.len())
+            .for_each_concurrent(AT_ONCE, |index| async move {
+                let key = &keys[index];
                 if let Err(error) = current.primary.delete_blob(state, key).await {
                     tracing::warn!(state = %state, version = %key, error = %error, "a content that nobody needs is left over");
                 }
@@ -51,7 +52,7 @@ impl States {
 
     /// Throws a deleted state away, with all its versions, for ever.
     pub async fn purge(&self, state: &StateName) -> Result<Purged, StateError> {
-        self.in_current(async |current| {
+        self.in_current(|current| async move {
             let (revision, document) =
                 load(&current, state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
             if document.deleted_at.is_none() && !document.versions.is_empty() {
@@ -113,7 +114,8 @@ impl States {
         content: Bytes,
         by: &str,
     ) -> Result<bool, StateError> {
-        self.in_current(async |current| {
+        let content = &content;
+        self.in_current(|current| async move {
             let blob = self.put(&current, state, new, content.clone()).await?;
             let replaced = self
                 .change_in(&current, state, by, |document, _| {

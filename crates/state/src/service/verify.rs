@@ -42,9 +42,11 @@ impl States {
         let mut report = VerifyReport { left_over: self.left_over(state).await?, ..VerifyReport::default() };
         let current = self.stores.current().await?;
         let document = self.document(state).await?.unwrap_or_default();
-        let checked: Vec<(&Version, Result<bool, StateError>)> = futures::stream::iter(&document.versions)
-            .map(async |version| {
-                (version, self.content(&current, state, version).await.map(|content| content.is_some()))
+        let checked: Vec<(&Version, Result<bool, StateError>)> = futures::stream::iter(0..document.versions.len())
+            // By number: a closure over references cannot be seen to be `Send` by the routes that await this.
+            .map(|index| {
+                let (version, current) = (&document.versions[index], &current);
+                async move { (version, self.content(current, state, version).await.map(|content| content.is_some())) }
             })
             .buffered(AT_ONCE)
             .collect()

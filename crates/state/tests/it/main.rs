@@ -4,6 +4,7 @@
 
 mod bucket;
 mod contract;
+mod damage;
 mod fixture;
 mod folder;
 mod nats;
