@@ -106,7 +106,7 @@ impl Proxy {
     pub(crate) async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = client();
         let (seen, _) = watch::channel(Vec::new());
         let shared = Arc::new(Shared { upstream: upstream.to_owned(), client, fault: Mutex::new(None), seen });
         let listening = tokio::spawn(listen(listener, Arc::clone(&shared)));
@@ -230,4 +230,11 @@ fn lock_id(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("\"ID\":\"")?;
     rest.split_once('"').map(|(id, _)| id.to_owned())
+}
+
+/// A client of this process's own.
+pub(crate) fn client() -> reqwest::Client {
+    // Another one of this process may have set it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client needs nothing but a provider for TLS")
 }

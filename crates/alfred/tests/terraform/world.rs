@@ -17,6 +17,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::door::Door;
+use crate::proxy::client;
 
 /// A process that has not said where it listens after this has failed.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -66,7 +67,7 @@ impl Cloud {
         let clock = Arc::new(SystemClock { base: system_time(), since: tokio::time::Instant::now() });
         let cloud = LocalCloud::new(options, clock, Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(1)))));
         let running = cloud.serve(Listen::default()).await.expect("loopback can be listened on");
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = client();
         let cloud = Self { running, contabo, r2, http };
         cloud.create_bucket(BUCKET).await;
         cloud
@@ -163,7 +164,7 @@ impl ControlPlane {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not start: {}", log()));
         let url = told["url"].as_str().expect("it tells its address").to_owned();
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).unwrap().trim().to_owned();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = client();
         Self { _child: child, url, token, http, data }
     }
 
