@@ -5,6 +5,7 @@ mod gaps;
 mod objects;
 mod races;
 mod rest;
+mod restart;
 mod signing;
 mod uploads;
 
