@@ -2,6 +2,7 @@
 
 mod faults;
 mod gaps;
+mod object_store;
 mod objects;
 mod races;
 mod rest;

@@ -16,7 +16,7 @@ for peer in "$@"; do
     server=$!
     trap 'kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
     tries=0
-    until grep -q ALFRED_DNS_SERVER "$folder/$peer.env"; do
+    until grep -qs ALFRED_DNS_SERVER "$folder/$peer.env"; do
         tries=$((tries + 1))
         [ "$tries" -lt 100 ] || { echo "the local cloud did not start" >&2; exit 1; }
         sleep 0.1
