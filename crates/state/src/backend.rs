@@ -6,6 +6,8 @@
 mod folder;
 mod frame;
 pub mod memory;
+mod nats;
+mod open;
 mod place;
 mod s3;
 mod sql;
@@ -18,6 +20,8 @@ use bytes::Bytes;
 
 pub use folder::Folder;
 pub use memory::Memory;
+pub use nats::{Nats, NatsOptions};
+pub use open::{OpenOptions, open};
 pub use s3::{Patience, S3, S3Options};
 pub use sql::Sql;
 

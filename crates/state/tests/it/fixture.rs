@@ -5,21 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
-use alfred_state::backend::{Folder, Memory, Revision, Sql, Swapped};
+use alfred_state::backend::{Folder, Memory, Nats, NatsOptions, Revision, Sql, Swapped};
 use alfred_state::{Backend, Blob};
+use alfred_testing::nats;
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::bucket::Bucket;
 
-/// One empty store, which several processes may open.
+/// One empty store, which several processes may open. The functions below make one for a test; where what it needs is not
+/// there, they say so and make none.
 #[async_trait]
 pub(crate) trait Store: Send + Sync {
     /// A handle of its own, as another process has it.
     async fn open(&self) -> Arc<dyn Backend>;
 }
 
-pub(crate) async fn memory() -> Box<dyn Store> {
+pub(crate) async fn memory(_test: &str) -> Option<Box<dyn Store>> {
     struct InMemory(Memory);
 
     #[async_trait]
@@ -29,10 +31,10 @@ pub(crate) async fn memory() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InMemory(Memory::new("test")))
+    Some(Box::new(InMemory(Memory::new("test"))))
 }
 
-pub(crate) async fn folder() -> Box<dyn Store> {
+pub(crate) async fn folder(_test: &str) -> Option<Box<dyn Store>> {
     struct InFolder(tempfile::TempDir);
 
     #[async_trait]
@@ -42,7 +44,7 @@ pub(crate) async fn folder() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InFolder(tempfile::tempdir().unwrap()))
+    Some(Box::new(InFolder(tempfile::tempdir().unwrap())))
 }
 
 #[async_trait]
@@ -52,11 +54,11 @@ impl Store for Bucket {
     }
 }
 
-pub(crate) async fn s3() -> Box<dyn Store> {
-    Box::new(Bucket::start().await)
+pub(crate) async fn s3(_test: &str) -> Option<Box<dyn Store>> {
+    Some(Box::new(Bucket::start().await))
 }
 
-pub(crate) async fn sqlite() -> Box<dyn Store> {
+pub(crate) async fn sqlite(_test: &str) -> Option<Box<dyn Store>> {
     struct InSqlite(tempfile::TempDir);
 
     #[async_trait]
@@ -66,14 +68,14 @@ pub(crate) async fn sqlite() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InSqlite(tempfile::tempdir().unwrap()))
+    Some(Box::new(InSqlite(tempfile::tempdir().unwrap())))
 }
 
 pub(crate) fn sqlite_address(folder: &tempfile::TempDir) -> String {
     format!("sqlite://{}/states.sqlite", folder.path().display())
 }
 
-pub(crate) async fn postgres() -> Box<dyn Store> {
+pub(crate) async fn postgres(_test: &str) -> Option<Box<dyn Store>> {
     struct InPostgres(String);
 
     #[async_trait]
@@ -83,13 +85,42 @@ pub(crate) async fn postgres() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InPostgres(postgres_address()))
+    Some(Box::new(InPostgres(postgres_address())))
 }
 
 /// The address of a new, empty database.
 pub(crate) fn postgres_address() -> String {
     let server = alfred_testing::postgres::Server::shared().unwrap_or_else(|words| panic!("{words}"));
     server.create_database().unwrap()
+}
+
+/// A server of NATS; none, if there is no program, which is then said.
+pub(crate) fn nats_server(test: &str, settings: &nats::Settings) -> Option<nats::Server> {
+    let program = nats::server(test)?;
+    Some(nats::Server::start(&program, settings).unwrap_or_else(|words| panic!("{words}")))
+}
+
+struct InNats {
+    server: nats::Server,
+    over_websocket: bool,
+}
+
+#[async_trait]
+impl Store for InNats {
+    async fn open(&self) -> Arc<dyn Backend> {
+        let url = if self.over_websocket { self.server.websocket_url() } else { self.server.url() };
+        Arc::new(Nats::open(&url, "states", &NatsOptions::default(), Chance::new()).await.unwrap())
+    }
+}
+
+pub(crate) async fn nats(test: &str) -> Option<Box<dyn Store>> {
+    let server = nats_server(test, &nats::Settings::default())?;
+    Some(Box::new(InNats { server, over_websocket: false }))
+}
+
+pub(crate) async fn nats_over_websocket(test: &str) -> Option<Box<dyn Store>> {
+    let server = nats_server(test, &nats::Settings::default())?;
+    Some(Box::new(InNats { server, over_websocket: true }))
 }
 
 /// Numbers that differ from call to call and from process to process.

@@ -7,5 +7,7 @@ mod contract;
 mod damage;
 mod fixture;
 mod folder;
+mod nats;
+mod proxy;
 mod s3;
 mod sql;
