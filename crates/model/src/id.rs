@@ -49,6 +49,8 @@ uuid_ids! {
     BatchId,
     /// An access token of the API.
     TokenId,
+    /// One line of the log of states.
+    StateLogId,
 }
 
 fn time_ordered(now: Timestamp, random: &dyn Random) -> Uuid {

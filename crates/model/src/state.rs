@@ -7,13 +7,19 @@
 //!
 //! Nothing here reads or writes a store; what Terraform sends and expects is in [`lock`] and [`write`](mod@write).
 
+pub mod diff;
 pub mod document;
 pub mod lock;
+pub mod log;
+pub mod mirror;
 pub mod name;
+pub mod retention;
+pub mod rights;
 pub mod version;
 pub mod write;
 
 pub use document::{Settings, StateDocument};
 pub use lock::{Lock, LockInfo};
 pub use name::StateName;
-pub use version::{BlobKey, Checksum, KeyId, Version, VersionKey};
+pub use rights::{Right, Rights, StateGrant, StatePattern, Subject};
+pub use version::{BlobKey, BlobTag, Checksum, KeyId, Version, VersionKey};

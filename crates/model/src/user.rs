@@ -113,6 +113,8 @@ pub struct AccessToken {
     pub created_at: Timestamp,
     /// Until when; for ever, where absent.
     pub expires_at: Option<Timestamp>,
+    /// Whether it is good for nothing but the states on which rights were granted to it.
+    pub states_only: bool,
     /// When it was withdrawn.
     pub revoked_at: Option<Timestamp>,
 }

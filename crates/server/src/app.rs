@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::auth::Gate;
 use crate::events::Seats;
+use crate::states::StatesService;
 
 /// The parts that routes share; one per server.
 pub(crate) struct App {
@@ -19,6 +20,8 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     /// The seats of those who listen to events.
     pub(crate) seats: Arc<Seats>,
+    /// The Terraform states, where this server keeps any.
+    pub(crate) states: Option<StatesService>,
     /// Renders the metrics, where they are collected.
     pub(crate) metrics: Option<PrometheusHandle>,
     /// Whether the start-up checks have passed.

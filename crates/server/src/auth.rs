@@ -1,5 +1,6 @@
 //! Who asks: bearer tokens, roles, and the layer that lets nobody in without one.
 
+mod basic;
 mod gate;
 pub(crate) mod secret;
 
@@ -27,6 +28,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// The token's id.
     pub(crate) token: TokenId,
+    /// Whether the token is good for states alone.
+    pub(crate) states_only: bool,
     /// Until when the token is valid; for ever, where absent.
     pub(crate) expires_at: Option<Timestamp>,
     /// The token's hash, by which a long answer asks again whether it is still valid.
@@ -80,15 +83,25 @@ pub(crate) async fn admit(State(app): State<Shared>, mut request: Request, next:
     if is_public(request.method(), request.uri().path()) {
         return next.run(request).await;
     }
-    let caller = match bearer(request.headers()) {
+    let path = request.uri().path();
+    let takes_basic = path.starts_with(crate::states::terraform::PREFIX);
+    let secret = if takes_basic { basic::secret(request.headers()) } else { None };
+    let caller = match secret.as_ref().map_or_else(|| bearer(request.headers()), |secret| Ok(secret.as_str())) {
         Ok(secret) => app.gate.caller(secret).await,
         Err(problem) => Err(problem),
     };
+    let caller = caller.and_then(|caller| {
+        if caller.states_only && !crate::states::is_for_states(path) {
+            return Err(Problem::new(Code::TokenForStates, "the token in use is good for states alone"));
+        }
+        Ok(caller)
+    });
     match caller {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
+        Err(problem) if takes_basic => problem.basic().into_response(),
         Err(problem) => problem.into_response(),
     }
 }

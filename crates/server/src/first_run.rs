@@ -60,6 +60,7 @@ pub async fn first_run<E>(
         hash,
         created_at: now,
         expires_at: None,
+        states_only: false,
         revoked_at: None,
     };
     store.create_token(&token).await?;

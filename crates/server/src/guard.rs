@@ -21,10 +21,14 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// An answer takes at most so long to begin; each request is a few reads and one write of the store.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// An audit reads everything at two providers within their budgets; orders are sent a few at a time.
+/// An audit reads everything at two providers within their budgets; orders are sent a few at a time; states are large.
 const SLOW_DEADLINE: Duration = Duration::from_mins(5);
 
 const NO_ROUTE: &str = "none";
+
+/// Marks an answer whose body is what another protocol wants, also if it is a refusal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verbatim;
 
 /// Runs a request and finishes its answer.
 pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
@@ -35,7 +39,9 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
     let method = known_method(request.method());
     let span = tracing::info_span!("request", %id, method, route);
     let began = Instant::now();
-    let slow = crate::audit::PATHS.contains(&route) || crate::vms::SLOW_PATHS.contains(&route);
+    let slow = crate::audit::PATHS.contains(&route)
+        || crate::vms::SLOW_PATHS.contains(&route)
+        || crate::states::SLOW_PATHS.contains(&route);
     let deadline = if slow { SLOW_DEADLINE } else { DEADLINE };
 
     // A dropped handler is safe at every point: the store's writes are all or nothing.
@@ -57,7 +63,9 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
 
 fn finish(mut response: Response, id: Uuid, method: &'static str) -> Response {
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
+    if response.extensions_mut().remove::<Verbatim>().is_some() {
+        tracing::info!(status = status.as_u16(), "answered in another protocol's own form");
+    } else if status.is_client_error() || status.is_server_error() {
         response = refuse(response, id);
     } else if method == "GET" {
         tracing::debug!(status = status.as_u16(), "answered");
@@ -115,6 +123,8 @@ fn known_method(method: &Method) -> &'static str {
         Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
+        _ if method.as_str() == "LOCK" => "LOCK",
+        _ if method.as_str() == "UNLOCK" => "UNLOCK",
         _ => "other",
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct Rendered(pub(crate) Bytes);
         (name = "pool", description = "How many VMs there are, are wanted and may be bought, and what they cost"),
         (name = "ledger", description = "Who asked providers for what"),
         (name = "audit", description = "Whether providers, store and ledger agree"),
+        (name = "states", description = "Terraform states. `/tfstate/NAME` is the backend that Terraform itself speaks to"),
         (name = "users", description = "Who may use the control plane"),
         (name = "tokens", description = "Access tokens"),
         (name = "probes", description = "Whether the server lives, is ready, and what it counts"),

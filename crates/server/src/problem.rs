@@ -24,6 +24,8 @@ pub(crate) struct Problem {
     /// What really happened, for the log alone.
     cause: Option<String>,
     instance: Option<Uuid>,
+    /// Whether the client can send a token as the password of HTTP Basic alone.
+    wants_basic: bool,
 }
 
 /// The body of a refusal.
@@ -59,7 +61,14 @@ pub(crate) struct ProblemBody {
 impl Problem {
     /// A refusal; the hint is the code's own until [`Problem::hint`] gives a better one.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: code.hint().to_owned(), cause: None, instance: None }
+        Self {
+            code,
+            detail: detail.into(),
+            hint: code.hint().to_owned(),
+            cause: None,
+            instance: None,
+            wants_basic: false,
+        }
     }
 
     /// A failure of ours: the client learns an id, the log learns the cause.
@@ -77,9 +86,19 @@ impl Problem {
         Self { cause: Some(cause.into()), ..self }
     }
 
+    /// Asks for HTTP Basic where no token came.
+    pub(crate) fn basic(self) -> Self {
+        Self { wants_basic: true, ..self }
+    }
+
     /// With the id of the request.
     pub(crate) fn of_request(self, id: Uuid) -> Self {
         Self { instance: Some(id), ..self }
+    }
+
+    /// What happened, as the client reads it.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// What the log is told beyond the code.
@@ -113,7 +132,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.code == Code::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"alfred\""));
+            let challenge = if self.wants_basic { "Basic realm=\"alfred\"" } else { "Bearer realm=\"alfred\"" };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         // The guard takes the problem back out, logs its cause and adds the request's id.
         response.extensions_mut().insert(self);

@@ -3,9 +3,11 @@
 use alfred_model::environment::{OnFailure, Status, Step};
 use alfred_model::event::EventKind;
 use alfred_model::intent::{IntentKind, Outcome};
+use alfred_model::state::Right;
+use alfred_model::state::log::{StateAction, StateOutcome};
 use alfred_model::user::Role;
 use alfred_model::vm::{VmState, VmStep};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 
 use crate::problem::Code;
 
@@ -66,6 +68,26 @@ pub(crate) fn order_outcome() -> Object {
 /// The kinds of causes for which no VM is bought.
 pub(crate) fn hold_kind() -> Object {
     words(["off", "paused", "owned", "month", "failing"].into_iter())
+}
+
+/// Rights on states.
+pub(crate) fn state_rights() -> Array {
+    ArrayBuilder::new().items(words(Right::ALL.iter().map(|word| word.as_str()))).build()
+}
+
+/// What is asked for of a state.
+pub(crate) fn state_action() -> Object {
+    words(StateAction::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What came of it.
+pub(crate) fn state_outcome() -> Object {
+    words(StateOutcome::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What became of a resource or output.
+pub(crate) fn change_kind() -> Object {
+    words(["added", "changed", "removed"].into_iter())
 }
 
 /// The codes of refusals.

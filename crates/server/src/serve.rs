@@ -1,11 +1,14 @@
 //! The listener: connections with bounded heads, bounded numbers and an orderly end.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 /// So many connections at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -33,6 +37,10 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
+/// The other end of the connection. What stands in headers about it is not believed: anybody can write it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Serves `router` on `listener` until `stop` is cancelled and then lets the requests that have begun end, for at most
 /// ten seconds. Event streams end at once; their clients resume with `Last-Event-ID`.
 ///
@@ -48,10 +56,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((stream, seat)) => {
+            Ok((stream, peer, seat)) => {
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
-                    converse(stream, router, stop).await;
+                    converse(stream, peer, router, stop).await;
                     drop(seat);
                 });
             }
@@ -69,22 +77,26 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 async fn accept(
     listener: &TcpListener,
     seats: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let seat = Arc::clone(seats).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, seat))
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, Peer(address.ip()), seat))
 }
 
-async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn converse(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
     // Answers are small, and an event shall not wait for the next one.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off delayed sending");
     }
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -14,12 +14,15 @@ use utoipa_axum::routes;
 use crate::app::{App, Shared};
 use crate::auth::{self, Gate};
 use crate::problem::{Code, Problem};
+use crate::states::{self, StatesParts, StatesService};
 use crate::{audit, call_home, environments, events, guard, ledger, openapi, pool, probes, quota, tokens, users, vms};
 
 /// What the server works with.
 pub struct ServerParts {
     /// The engine, whether or not its loops run in this process.
     pub engine: Arc<Engine>,
+    /// The Terraform states; without them their paths answer 404.
+    pub states: Option<StatesParts>,
     /// Renders `/metrics`; without one that path answers 404.
     pub metrics: Option<PrometheusHandle>,
     /// Whether start-up is over and traffic is welcome; `/readyz` shows it.
@@ -34,9 +37,10 @@ pub struct Server {
 impl Server {
     /// Takes the parts; nothing is read or opened.
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { engine, metrics, ready } = parts;
+        let ServerParts { engine, states, metrics, ready } = parts;
+        let states = states.map(StatesService::new);
         let gate = Gate::new(Arc::clone(engine.store()), Arc::clone(engine.clock()));
-        Self { app: Arc::new(App { engine, gate, seats: Arc::default(), metrics, ready }) }
+        Self { app: Arc::new(App { engine, gate, seats: Arc::default(), states, metrics, ready }) }
     }
 
     /// All routes behind authentication and the outer guard, to be given to [`serve`](crate::serve).
@@ -80,11 +84,33 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::withdraw))
         .routes(routes!(tokens::whoami))
+        .merge(state_routes())
         .routes(routes!(call_home::call_home))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
         .routes(routes!(probes::metrics))
         .routes(routes!(openapi::show))
+}
+
+/// Those about Terraform states.
+fn state_routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(states::list::list))
+        .routes(routes!(states::list::show, states::remove::delete))
+        .routes(routes!(states::versions::list))
+        .routes(routes!(states::versions::download))
+        .routes(routes!(states::versions::pin, states::versions::unpin))
+        .routes(routes!(states::versions::diff))
+        .routes(routes!(states::versions::roll_back))
+        .routes(routes!(states::versions::verify))
+        .routes(routes!(states::locks::lock, states::locks::unlock))
+        .routes(routes!(states::settings::set))
+        .routes(routes!(states::grants::list, states::grants::grant, states::grants::revoke))
+        .routes(routes!(states::log::list))
+        .route(states::terraform::PATH, axum::routing::any(states::terraform::serve))
+        .routes(routes!(states::mirror::show))
+        .routes(routes!(states::mirror::switch))
+        .route_layer(middleware::from_fn(states::finish))
 }
 
 async fn no_such_path(uri: Uri) -> Problem {

@@ -1,6 +1,7 @@
 //! `/v1/tokens` and `/v1/whoami`: access tokens, and whose the one in use is.
 
 use alfred_model::id::TokenId;
+use alfred_model::state::Right;
 use alfred_model::user::{AccessToken, Role, UserName};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -16,6 +17,7 @@ use crate::input::{JsonBody, shortened};
 use crate::lookup;
 use crate::openapi::Refused;
 use crate::problem::{Code, Problem};
+use crate::states::grants;
 
 /// The longest label, in characters.
 const LABEL_MAX: usize = 100;
@@ -32,6 +34,23 @@ pub(crate) struct TokenBody {
     /// Until when it is valid; for ever, where absent.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// What it may do with states, and then with nothing else; whatever its user may, where absent. Members hand on what
+    /// they may do themselves.
+    #[serde(default)]
+    #[schema(required = false)]
+    states: Option<Vec<StateRights>>,
+}
+
+/// Rights on some states.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"pattern": "team/*", "rights": ["read", "write", "lock"]}))]
+pub(crate) struct StateRights {
+    /// A state, `NAME/*` for all below a name, or `*` for all.
+    pattern: String,
+    /// What may be done.
+    #[schema(schema_with = crate::schema::state_rights)]
+    rights: Vec<Right>,
 }
 
 /// A token without its secret.
@@ -42,6 +61,7 @@ pub(crate) struct TokenBody {
     "label": "laptop",
     "created_at": "2026-03-01T09:00:00Z",
     "expires_at": "2027-03-01T00:00:00Z",
+    "states_only": false,
     "revoked_at": null
 }))]
 pub(crate) struct TokenView {
@@ -59,6 +79,8 @@ pub(crate) struct TokenView {
     /// Until when it is valid; for ever, where null.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// Whether it is good for states alone.
+    states_only: bool,
     /// When it was withdrawn.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
@@ -86,6 +108,7 @@ pub(crate) struct TokenList {
     "user": "alice",
     "role": "member",
     "token_id": "01926f3c-0000-7000-8000-5a6b7c8d9e0f",
+    "states_only": false,
     "expires_at": null
 }))]
 pub(crate) struct WhoAmI {
@@ -98,6 +121,8 @@ pub(crate) struct WhoAmI {
     /// The token in use.
     #[schema(value_type = uuid::Uuid)]
     token_id: TokenId,
+    /// Whether it is good for states alone.
+    states_only: bool,
     /// Until when it is valid; for ever, where null.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
@@ -130,7 +155,7 @@ pub(crate) async fn create(
             caller.must_be_administrator("make tokens for others")?;
             lookup::user(&app, &name).await?.name
         }
-        _ => caller.user,
+        _ => caller.user.clone(),
     };
     let random = app.engine.random();
     let (secret, hash) = secret::mint(&**random);
@@ -141,9 +166,17 @@ pub(crate) async fn create(
         hash,
         created_at: now,
         expires_at: body.expires_at,
+        states_only: body.states.is_some(),
         revoked_at: None,
     };
-    app.store().create_token(&token).await?;
+    match body.states {
+        None => app.store().create_token(&token).await?,
+        Some(rights) => {
+            let wanted = rights.into_iter().map(|one| (one.pattern, one.rights)).collect();
+            let grants = grants::for_token(&app, &caller, &token, wanted).await?;
+            app.store().create_limited_token(&token, &grants).await?;
+        }
+    }
     let body = NewToken { token: TokenView::from(token), secret: secret.expose_secret().to_owned() };
     Ok((StatusCode::CREATED, Json(body)))
 }
@@ -193,7 +226,13 @@ pub(crate) async fn withdraw(
     responses((status = 200, description = "The caller", body = WhoAmI)),
 )]
 pub(crate) async fn whoami(caller: Caller) -> Json<WhoAmI> {
-    Json(WhoAmI { user: caller.user, role: caller.role, token_id: caller.token, expires_at: caller.expires_at })
+    Json(WhoAmI {
+        user: caller.user,
+        role: caller.role,
+        token_id: caller.token,
+        states_only: caller.states_only,
+        expires_at: caller.expires_at,
+    })
 }
 
 impl From<AccessToken> for TokenView {
@@ -204,6 +243,7 @@ impl From<AccessToken> for TokenView {
             label: token.label,
             created_at: token.created_at,
             expires_at: token.expires_at,
+            states_only: token.states_only,
             revoked_at: token.revoked_at,
         }
     }

@@ -3,17 +3,33 @@
 //! A backend is small on purpose: it knows neither what a document says nor what a blob holds, and decides nothing. The same
 //! contract tests run against each kind (`tests/it/contract.rs`).
 
+mod folder;
+mod frame;
+pub mod memory;
+mod nats;
+mod open;
+mod place;
+mod s3;
+mod sql;
+
 use std::fmt;
 
 use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use folder::Folder;
+pub use memory::Memory;
+pub use nats::{Nats, NatsOptions};
+pub use open::{OpenOptions, open};
+pub use s3::{Patience, S3, S3Options};
+pub use sql::Sql;
+
 /// Longest document that a backend must take, in bytes: what fits into one message of NATS with room for its headers.
 pub const DOCUMENT_MAX: usize = 900 * 1024;
 
-/// Counts the values that a state's document has had in one backend. The first is 1; a later value has a greater one. It
-/// need not be the next number.
+/// Counts the values that a state's document has had in one backend. A later value has a greater one, which need not be the
+/// next number. None comes a second time, also not after the document was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
@@ -138,7 +154,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         content: Bytes,
     ) -> Result<Swapped, BackendError>;
 
-    /// Removes a state's document if it still is the `expected` one.
+    /// Removes a state's document if it still is the `expected` one. Its blobs stay. After an error it may have taken place.
     async fn remove_document(&self, state: &StateName, expected: Revision) -> Result<Swapped, BackendError>;
 
     /// Names of states that have a document, in order, beginning after `after`: at most `limit`, and fewer only at the end.

@@ -8,5 +8,16 @@
 //! [`alfred_model::state`].
 
 pub mod backend;
+pub mod envelope;
+mod error;
+pub mod keys;
+mod measured;
+pub mod migrate;
+pub mod mirror;
+pub mod service;
 
 pub use backend::{Backend, BackendError, Blob};
+pub use error::StateError;
+pub use keys::Keyring;
+pub use mirror::Stores;
+pub use service::{ReadVersion, Seams, States, VerifyReport, VersionProblem, Written};

@@ -39,6 +39,8 @@ use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
 use alfred_model::pool::Life;
+use alfred_model::state::log::{StateLogEntry, StateLogQuery};
+use alfred_model::state::{StateGrant, StatePattern, Subject};
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -213,4 +215,27 @@ pub trait Store: Send + Sync + 'static {
     /// This is for values of a few kilobytes that may be written many times a second. It belongs to no environment's
     /// story, so [`SqlOptions::on_commit`] is not told of it.
     async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError>;
+
+    /// Adds an access token that is good for states alone, with its rights on them, all or nothing; refused as by
+    /// [`Store::create_token`].
+    async fn create_limited_token(&self, token: &AccessToken, grants: &[StateGrant]) -> Result<(), StoreError>;
+
+    /// Gives rights on states, instead of those that the same user or token had on the same pattern;
+    /// [`StoreError::Conflict`] if there is no such user or token.
+    async fn put_state_grant(&self, grant: &StateGrant) -> Result<(), StoreError>;
+
+    /// Takes the rights away that somebody has on a pattern; whether there were any.
+    async fn remove_state_grant(&self, subject: &Subject, pattern: &StatePattern) -> Result<bool, StoreError>;
+
+    /// What was granted to this user, and to this token.
+    async fn state_grants_of(&self, user: &UserName, token: TokenId) -> Result<Vec<StateGrant>, StoreError>;
+
+    /// All rights on states, by pattern.
+    async fn state_grants(&self) -> Result<Vec<StateGrant>, StoreError>;
+
+    /// Adds a line to the log of states.
+    async fn log_state(&self, line: &StateLogEntry) -> Result<(), StoreError>;
+
+    /// Lines of the log of states, newest first.
+    async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError>;
 }

@@ -6,6 +6,7 @@ mod expiry;
 mod rows;
 mod shared;
 mod sightings;
+mod states;
 mod tables;
 mod work;
 
@@ -19,6 +20,8 @@ use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
 use alfred_model::pool::Life;
+use alfred_model::state::log::{StateLogEntry, StateLogQuery};
+use alfred_model::state::{StateGrant, StatePattern, Subject};
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -244,5 +247,34 @@ impl Store for MemoryStore {
 
     async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError> {
         Ok(self.tables().swap_shared_value(name, expected, text))
+    }
+
+    async fn create_limited_token(&self, token: &AccessToken, grants: &[StateGrant]) -> Result<(), StoreError> {
+        self.tables().create_limited_token(token, grants)
+    }
+
+    async fn put_state_grant(&self, grant: &StateGrant) -> Result<(), StoreError> {
+        self.tables().put_state_grant(grant)
+    }
+
+    async fn remove_state_grant(&self, subject: &Subject, pattern: &StatePattern) -> Result<bool, StoreError> {
+        Ok(self.tables().states.remove(subject, pattern))
+    }
+
+    async fn state_grants_of(&self, user: &UserName, token: TokenId) -> Result<Vec<StateGrant>, StoreError> {
+        Ok(self.tables().states.grants_of(user, token))
+    }
+
+    async fn state_grants(&self) -> Result<Vec<StateGrant>, StoreError> {
+        Ok(self.tables().states.grants())
+    }
+
+    async fn log_state(&self, line: &StateLogEntry) -> Result<(), StoreError> {
+        self.tables().states.note(line.clone());
+        Ok(())
+    }
+
+    async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError> {
+        Ok(self.tables().states.log(query))
     }
 }

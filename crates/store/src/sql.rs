@@ -21,6 +21,7 @@ mod shared;
 mod sightings;
 mod signal;
 mod statement;
+mod states;
 mod update;
 mod user;
 mod writer;
@@ -35,6 +36,8 @@ use alfred_model::id::{EnvironmentId, InstallationId, IntentId, TokenId, VmId};
 use alfred_model::intent::Intent;
 use alfred_model::name::Slug;
 use alfred_model::pool::Life;
+use alfred_model::state::log::{StateLogEntry, StateLogQuery};
+use alfred_model::state::{StateGrant, StatePattern, Subject};
 use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
@@ -316,5 +319,35 @@ impl Store for SqlStore {
 
     async fn swap_shared_value(&self, name: &str, expected: Option<i64>, text: &str) -> Result<bool, StoreError> {
         self.writer()?.swap(shared::Swap { name: name.to_owned(), expected, text: text.to_owned() }).await
+    }
+
+    async fn create_limited_token(&self, token: &AccessToken, grants: &[StateGrant]) -> Result<(), StoreError> {
+        let token = user::NewToken(token.clone());
+        self.writer()?.run(states::NewLimitedToken { token, grants: grants.to_vec() }).await
+    }
+
+    async fn put_state_grant(&self, grant: &StateGrant) -> Result<(), StoreError> {
+        self.writer()?.run(states::PutGrant(grant.clone())).await
+    }
+
+    async fn remove_state_grant(&self, subject: &Subject, pattern: &StatePattern) -> Result<bool, StoreError> {
+        let (subject, pattern) = (subject.clone(), pattern.clone());
+        self.writer()?.run(states::RemoveGrant { subject, pattern }).await
+    }
+
+    async fn state_grants_of(&self, user: &UserName, token: TokenId) -> Result<Vec<StateGrant>, StoreError> {
+        self.reader.state_grants_of(user, token).await
+    }
+
+    async fn state_grants(&self) -> Result<Vec<StateGrant>, StoreError> {
+        self.reader.state_grants().await
+    }
+
+    async fn log_state(&self, line: &StateLogEntry) -> Result<(), StoreError> {
+        self.writer()?.run(states::LogLine(line.clone())).await
+    }
+
+    async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError> {
+        self.reader.state_log(query).await
     }
 }

@@ -11,6 +11,7 @@ mod owner;
 pub(super) mod providers;
 mod schedule;
 mod spending;
+mod states;
 mod store;
 mod webhook;
 
@@ -116,6 +117,7 @@ async fn with_providers(
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
     let webhook = webhook::from_config(context)?;
+    let states = Some(states::open(&context.config).await?);
     let settings = settings(context, &providers, &*store).await?;
     if !settings.policy.orders.allowed {
         let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
@@ -125,7 +127,8 @@ async fn with_providers(
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
     let router =
-        Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
+        Server::new(ServerParts { engine: Arc::clone(&engine), states, metrics: Some(metrics), ready: is_ready })
+            .router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
     let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));

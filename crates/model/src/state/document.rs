@@ -24,12 +24,16 @@ pub struct StateDocument {
     pub changed_at: Timestamp,
     /// Who caused it.
     pub changed_by: String,
-    /// Grows when the state moves from one store to another; see the mirror.
+    /// Grows with each change, also over the end of a state that is made again: it is never less than the time in
+    /// microseconds was. Of two stores that hold the state, the one with the later document is ahead.
+    pub sequence: u64,
+    /// Grows when another store becomes the primary one, and then comes before the sequence: what a store that was given
+    /// up still took in is not ahead.
     #[serde(default)]
     pub epoch: u64,
-    /// The state has moved: this store takes no more changes of it. Names the store that does.
+    /// The place of the store that takes changes of the state, where that was decided: any other store refuses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed_for: Option<String>,
+    pub kept_in: Option<String>,
     /// The acknowledged versions that are kept, oldest first. The last one is the newest.
     pub versions: Vec<Version>,
     /// Terraform deleted the state then: it reads as absent, and its versions are kept.
@@ -47,10 +51,10 @@ pub struct StateDocument {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// So many versions are kept, the newest included.
+    /// So many versions are kept, the newest included; pinned ones are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_versions: Option<u32>,
-    /// Versions that are older, in days, are not kept, except the newest.
+    /// For so many days a version that was replaced is kept; see [`retention`](super::retention).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_days: Option<u32>,
     /// A lock that is older, in seconds, no longer counts. For ever, where absent.
@@ -66,13 +70,41 @@ impl StateDocument {
             write_id: uuid::Uuid::nil(),
             changed_at: Timestamp::UNIX_EPOCH,
             changed_by: String::new(),
+            sequence: 0,
             epoch: 0,
-            sealed_for: None,
+            kept_in: None,
             versions: Vec::new(),
             deleted_at: None,
             lock: None,
             settings: Settings::default(),
         }
+    }
+
+    /// Reads a document that was stored, or says in words for people why it cannot be.
+    pub fn parse(content: &[u8]) -> Result<Self, String> {
+        let document: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+        if document.format > FORMAT {
+            return Err(format!("it has format {}, which this version of alfred does not know", document.format));
+        }
+        Ok(document)
+    }
+
+    /// As it is stored.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a document of names, numbers and texts is always JSON")
+    }
+
+    /// Makes a change of the document a later value of it.
+    pub fn advance(&mut self, now: Timestamp, by: &str, write_id: uuid::Uuid) {
+        self.write_id = write_id;
+        self.sequence = (self.sequence + 1).max(u64::try_from(now.as_microsecond()).unwrap_or(0));
+        self.changed_at = now;
+        by.clone_into(&mut self.changed_by);
+    }
+
+    /// How far the document is, to be compared with another store's.
+    pub const fn progress(&self) -> (u64, u64) {
+        (self.epoch, self.sequence)
     }
 
     /// The newest version, if the state has one and is not deleted.

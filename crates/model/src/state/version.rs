@@ -134,30 +134,68 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// What tells a stored content from every other of its state. The same version may be stored twice while it is being
-/// encrypted anew.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Tells the stored contents of one version apart, such as before and after it was encrypted anew. Drawn at random, so
+/// that no key is ever used twice: a deletion that reaches a store late cannot hit what was written since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BlobTag(pub u64);
+
+/// A text that is no [`BlobTag`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a blob's tag is 16 hexadecimal digits in lower case")]
+pub struct NotABlobTag;
+
+impl fmt::Display for BlobTag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for BlobTag {
+    type Err = NotABlobTag;
+
+    fn from_str(text: &str) -> Result<Self, NotABlobTag> {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 16 || !text.bytes().all(is_digit) {
+            return Err(NotABlobTag);
+        }
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| NotABlobTag)
+    }
+}
+
+impl TryFrom<String> for BlobTag {
+    type Error = NotABlobTag;
+
+    fn try_from(text: String) -> Result<Self, NotABlobTag> {
+        text.parse()
+    }
+}
+
+impl From<BlobTag> for String {
+    fn from(tag: BlobTag) -> Self {
+        tag.to_string()
+    }
+}
+
+/// What tells a stored content from every other of its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlobKey {
     /// Which version.
     pub version: VersionKey,
-    /// The key it is encrypted with; nothing, if it is not.
-    pub key_id: Option<KeyId>,
+    /// Which of the version's contents.
+    pub tag: BlobTag,
 }
 
 impl BlobKey {
-    /// As the last part of a key or file name, of `a-z`, `0-9`, `-` and `.`: sorted by it, contents are sorted by serial.
+    /// As the last part of a key or file name, of `0-9`, `a-f` and `-`: sorted by it, contents are sorted by serial.
     pub fn as_key(&self) -> String {
-        let version = self.version.as_key();
-        self.key_id.as_ref().map_or_else(|| version.clone(), |id| format!("{version}.{id}"))
+        format!("{}-{}", self.version.as_key(), self.tag)
     }
 
     /// Reads what [`as_key`](Self::as_key) wrote; nothing for any other text.
     pub fn from_key(key: &str) -> Option<Self> {
-        let (version, key_id) = match key.split_once('.') {
-            Some((version, id)) => (version, Some(id.parse().ok()?)),
-            None => (key, None),
-        };
-        Some(Self { version: VersionKey::from_key(version)?, key_id })
+        let (version, tag) = key.rsplit_once('-')?;
+        Some(Self { version: VersionKey::from_key(version)?, tag: tag.parse().ok()? })
     }
 }
 
@@ -173,6 +211,8 @@ pub struct Version {
     /// Which.
     #[serde(flatten)]
     pub key: VersionKey,
+    /// Which stored content is its.
+    pub blob: BlobTag,
     /// Terraform's name for the history that the version belongs to. Empty in contents that have none.
     pub lineage: String,
     /// Length of the content, in bytes.
@@ -200,8 +240,8 @@ pub struct Version {
 
 impl Version {
     /// Under which key its content is stored.
-    pub fn blob_key(&self) -> BlobKey {
-        BlobKey { version: self.key, key_id: self.key_id.clone() }
+    pub const fn blob_key(&self) -> BlobKey {
+        BlobKey { version: self.key, tag: self.blob }
     }
 }
 
@@ -234,12 +274,11 @@ mod tests {
             assert_eq!(VersionKey::from_key(bad), None, "{bad}");
         }
         assert_eq!(of(7).to_string(), "7 (abababab)");
-        for key_id in [None, Some("a-1".parse().unwrap())] {
-            let key = BlobKey { version: of(7), key_id };
-            assert_eq!(BlobKey::from_key(&key.as_key()), Some(key));
-        }
-        for bad in ["A", "", ".", "a.b", "a/b"] {
-            assert_eq!(BlobKey::from_key(&format!("{}.{bad}", keys[0])), None, "{bad}");
+        let key = BlobKey { version: of(7), tag: BlobTag(0xab) };
+        assert_eq!(key.as_key(), format!("{}-00000000000000ab", of(7).as_key()));
+        assert_eq!(BlobKey::from_key(&key.as_key()), Some(key));
+        for bad in ["", "-", "-ab", "-00000000000000AB", "-+0000000000000ab", "/00000000000000ab"] {
+            assert_eq!(BlobKey::from_key(&format!("{}{bad}", keys[0])), None, "{bad}");
         }
     }
 }

@@ -50,6 +50,10 @@ struct Content {
 
 /// Reads the serial and the lineage, and no more of a content than that it is JSON to its end.
 pub fn inspect(content: &[u8]) -> Result<Inspected, ContentError> {
+    // A list of the same values would be read as well.
+    if content.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ContentError::Syntax("it is no JSON object".to_owned()));
+    }
     let read: Content = serde_json::from_slice(content).map_err(|error| ContentError::Syntax(error.to_string()))?;
     if read.version.is_none() && read.encrypted_data.is_none() {
         return Err(ContentError::Syntax("it has neither a `version` nor `encrypted_data`".to_owned()));
@@ -105,16 +109,10 @@ pub enum Refusal {
         /// What came.
         came: VersionKey,
     },
-    /// The state is kept elsewhere now.
-    #[error("the state has moved to {0}")]
-    Moved(String),
 }
 
 /// Whether `incoming` may become the newest version of the state.
 pub fn decide(document: &StateDocument, incoming: &Incoming<'_>, now: Timestamp) -> Result<Decision, Refusal> {
-    if let Some(place) = &document.sealed_for {
-        return Err(Refusal::Moved(place.clone()));
-    }
     let head = document.head();
     if head.is_some_and(|head| head.key == incoming.key && head.lineage == incoming.lineage) {
         return Ok(Decision::Same);

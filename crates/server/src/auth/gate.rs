@@ -108,5 +108,12 @@ impl Remembered {
 }
 
 fn caller(token: AccessToken, user: User) -> Caller {
-    Caller { user: user.name, role: user.role, token: token.id, expires_at: token.expires_at, hash: token.hash }
+    Caller {
+        user: user.name,
+        role: user.role,
+        token: token.id,
+        states_only: token.states_only,
+        expires_at: token.expires_at,
+        hash: token.hash,
+    }
 }

@@ -152,6 +152,42 @@ codes! {
     /// The label or the lifetime of a token cannot be used.
     BadToken = UNPROCESSABLE_ENTITY, "bad_token", "the token cannot be made like this",
         "give a label of at most 100 characters and an expiry in the future, or none";
+    /// There is no such state, or none that the caller may see.
+    StateNotFound = NOT_FOUND, "state_not_found", "there is no such state",
+        "`GET /v1/states` lists yours";
+    /// The state has no such version.
+    VersionNotFound = NOT_FOUND, "version_not_found", "the state has no such version",
+        "`GET /v1/states/NAME/versions` lists those that are kept";
+    /// The caller has no right to do this with the state.
+    StateForbidden = FORBIDDEN, "state_forbidden", "the right to do this with the state is missing",
+        "ask whoever administers the state to grant the right that the detail names";
+    /// The token is good for states alone.
+    TokenForStates = FORBIDDEN, "token_for_states", "the token is good for states alone",
+        "use a token that is not limited to states";
+    /// Somebody has the lock.
+    StateLocked = LOCKED, "state_locked", "the state is locked",
+        "wait until the holder is done, or take the lock away with the right to do so";
+    /// The state does not allow it.
+    StateRefused = CONFLICT, "state_refused", "the state does not allow it",
+        "compare what is there with what came; `GET /v1/states/NAME/versions` lists what is there";
+    /// Two stores of states do not change places.
+    SwitchRefused = CONFLICT, "switch_refused", "the stores of states do not change places",
+        "`GET /v1/states-mirror` shows what is missing";
+    /// The content is no state, or not what its checksum says.
+    BadState = BAD_REQUEST, "bad_state", "the content is no state",
+        "send a whole state as Terraform writes it";
+    /// The text is no name of a state.
+    BadStateName = BAD_REQUEST, "bad_state_name", "the name of the state cannot be used",
+        "use `a-z`, `0-9`, `-`, `_` and `.`, in parts joined by `/`; in paths of `/v1` a `/` is written `%2F`";
+    /// The text is no pattern, or there is nobody of that name.
+    BadGrant = UNPROCESSABLE_ENTITY, "bad_grant", "the rights cannot be granted like this",
+        "name one user or one token, a state or `NAME/*` or `*`, and at least one right";
+    /// A stored version is damaged, or its key is missing.
+    StateDamaged = INTERNAL_SERVER_ERROR, "state_damaged", "what is stored of the state cannot be read",
+        "an administrator finds the cause in the detail and in the server's log";
+    /// The store of the states does not answer.
+    StatesUnavailable = SERVICE_UNAVAILABLE, "states_unavailable", "the store of the states does not answer",
+        "try again in a few seconds; an administrator finds the cause in the server's log";
     /// Something inside failed.
     Internal = INTERNAL_SERVER_ERROR, "internal", "the server failed",
         "try again; if it stays, tell an administrator the `instance` of this answer";

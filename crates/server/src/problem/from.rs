@@ -3,6 +3,8 @@
 use std::error::Error;
 
 use alfred_engine::{OrderError, PoolRequestError, RequestError};
+use alfred_model::state::write::Refusal;
+use alfred_state::{BackendError, StateError};
 use alfred_store::StoreError;
 
 use super::{Code, Problem};
@@ -41,6 +43,40 @@ impl From<RequestError> for Problem {
             RequestError::Extension { .. } => Self::new(Code::ExtensionRefused, words),
             RequestError::Retry(_) => Self::new(Code::RetryRefused, words),
             RequestError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        let words = error.to_string();
+        match error {
+            StateError::Refused(Refusal::Locked(_)) | StateError::Locked(_) => Self::new(Code::StateLocked, words),
+            StateError::Refused(_) | StateError::NoWayBack { .. } | StateError::NotDeleted(_) => {
+                Self::new(Code::StateRefused, words)
+            }
+            StateError::NoMirror | StateError::OldUnreachable(_) | StateError::SwitchRefused(_) => {
+                Self::new(Code::SwitchRefused, words)
+            }
+            StateError::Content(_) => Self::new(Code::BadState, words),
+            StateError::NoState(_) => Self::new(Code::StateNotFound, words),
+            StateError::NoVersion { .. } => Self::new(Code::VersionNotFound, words),
+            StateError::Damaged { .. } | StateError::KeyMissing { .. } | StateError::Document { .. } => {
+                Self::new(Code::StateDamaged, &words).because(words)
+            }
+            StateError::Busy(_) | StateError::MirrorBusy | StateError::Switching => {
+                Self::new(Code::StatesUnavailable, words)
+            }
+            // Migrated states are looked for by whoever reads this.
+            StateError::Moved(_) => Self::new(Code::StatesUnavailable, words),
+            StateError::OtherPrimary { .. } | StateError::Copy(_) => {
+                Self::new(Code::StatesUnavailable, "the stores of the states are not in order").because(words)
+            }
+            // Where the store is and what it said is for the log alone.
+            StateError::Backend(error @ BackendError::Unavailable { .. }) => {
+                Self::new(Code::StatesUnavailable, "the store of the states does not answer").because(error.to_string())
+            }
+            StateError::Backend(error) => Self::internal(error.to_string()),
         }
     }
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::rows::Rows;
 use super::sightings::Sightings;
+use super::states::States;
 use crate::{EnvironmentQuery, IntentQuery, SharedValue, StoreError};
 
 /// The environments that a request with an idempotency key made.
@@ -37,6 +38,7 @@ pub(super) struct Tables {
     pub(super) tokens: BTreeMap<TokenId, AccessToken>,
     pub(super) sightings: Sightings,
     pub(super) shared_values: BTreeMap<String, SharedValue>,
+    pub(super) states: States,
 }
 
 impl Tables {

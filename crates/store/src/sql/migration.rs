@@ -44,6 +44,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_pool.sql"),
         postgres: include_str!("../../migrations/postgres/0005_pool.sql"),
     },
+    Migration {
+        number: 6,
+        sqlite: include_str!("../../migrations/sqlite/0006_states.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_states.sql"),
+    },
 ];
 
 /// An arbitrary number that only this program locks; it keeps two replicas from migrating at once.

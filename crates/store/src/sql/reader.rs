@@ -42,7 +42,7 @@ impl Reader {
         statement.into_query(self.dialect).fetch_all(&self.pool).await.map_err(|error| store_error(doing, error))
     }
 
-    async fn all<T: Record>(&self, doing: &'static str, statement: Statement) -> Result<Vec<T>, StoreError> {
+    pub(super) async fn all<T: Record>(&self, doing: &'static str, statement: Statement) -> Result<Vec<T>, StoreError> {
         self.rows(doing, statement).await?.iter().map(T::from_row).collect()
     }
 

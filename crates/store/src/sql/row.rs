@@ -28,7 +28,7 @@ pub(super) const INTENT: &str = "id, kind, environment_id, vm_id, request_id, su
      refused, call_home_hash, called_home_at, created_at, settled_at, audit_id";
 pub(super) const EVENT: &str = "sequence, environment_id, at, status, step, kind, actor, message";
 pub(super) const USER: &str = "name, role, quota, created_at";
-pub(super) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, revoked_at";
+pub(super) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, states_only, revoked_at";
 
 /// A thing that is one row of one table.
 pub(super) trait Record: Sized {
@@ -61,7 +61,7 @@ impl<'r> Row<'r> {
         self.row.try_get(column).map_err(|error| self.damaged(column, error))
     }
 
-    fn damaged(&self, column: &str, error: impl Display) -> StoreError {
+    pub(super) fn damaged(&self, column: &str, error: impl Display) -> StoreError {
         let words: String = format!("column `{column}`: {error}").chars().take(300).collect();
         StoreError::Damaged { table: self.table, words }
     }
@@ -70,7 +70,7 @@ impl<'r> Row<'r> {
         self.get(column)
     }
 
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+    pub(super) fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
         self.get(column)
     }
 
@@ -265,6 +265,7 @@ impl Record for AccessToken {
             hash: row.text("hash")?,
             created_at: row.time("created_at")?,
             expires_at: row.maybe_time("expires_at")?,
+            states_only: row.boolean("states_only")?,
             revoked_at: row.maybe_time("revoked_at")?,
         })
     }

@@ -62,6 +62,7 @@ impl Work for NewToken {
             token.hash.as_str().into(),
             Value::time(token.created_at),
             Value::time(token.expires_at),
+            token.states_only.into(),
             Value::time(token.revoked_at),
         ]);
         session.write("adding a token", insert).await?;

@@ -9,6 +9,7 @@ mod pool;
 mod quota;
 mod shared;
 mod sightings;
+mod states;
 mod users;
 
 /// Runs each rule on the memory, SQLite and PostgreSQL stores.
@@ -124,4 +125,9 @@ on_every_store! {
         a_value_is_created_once
         a_value_is_swapped_by_whoever_read_it_last
         of_many_swaps_none_is_lost;
+    states:
+        rights_need_somebody_who_has_them
+        rights_are_given_anew_and_taken_away
+        a_limited_token_comes_with_its_rights_or_not_at_all
+        the_log_is_read_newest_first_and_in_pages;
 }

@@ -151,6 +151,7 @@ pub(crate) fn token(number: u128, user: &str) -> AccessToken {
         hash: format!("{number:064x}"),
         created_at: at(0),
         expires_at: Some(at(60)),
+        states_only: false,
         revoked_at: None,
     }
 }

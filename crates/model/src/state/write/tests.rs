@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::BlobTag;
 use crate::state::lock::{self, LockInfo};
 
 fn key(serial: u64, content: u8) -> VersionKey {
@@ -12,6 +13,7 @@ fn at(second: i64) -> Timestamp {
 fn version(serial: u64, content: u8) -> Version {
     Version {
         key: key(serial, content),
+        blob: BlobTag(0),
         lineage: "l".to_owned(),
         size: 1,
         at: at(0),
@@ -89,13 +91,6 @@ fn a_lock_that_was_lost_writes_nothing() {
 }
 
 #[test]
-fn a_state_that_moved_takes_nothing() {
-    let mut document = at_serial(7);
-    document.sealed_for = Some("elsewhere".to_owned());
-    assert!(matches!(decide(&document, &incoming(7, 1, None), at(1)), Err(Refusal::Moved(_))));
-}
-
-#[test]
 fn a_write_is_noted_at_its_lock() {
     let mut document = StateDocument::new();
     lock(&mut document, "a");
@@ -114,6 +109,7 @@ fn contents_say_their_serial_and_lineage() {
         "",
         "{}",
         "[]",
+        r#"[1,"l",4,null]"#,
         "{\"serial\":1}",
         "{\"version\":4}",
         "{\"version\":4,\"serial\":-1}",

@@ -77,6 +77,20 @@ const QUESTIONS: &[(&str, &str)] = &[
     ),
     ("SELECT * FROM environments WHERE id IS NOT NULL AND batch = 'a' ORDER BY id LIMIT 5", "environments_batch"),
     ("SELECT * FROM events WHERE kind <> 'progress' AND sequence > 5 ORDER BY sequence LIMIT 5", "events_of_note"),
+    (
+        "SELECT * FROM state_grants WHERE subject_kind = 'user' AND subject = 'a' \
+         UNION ALL SELECT * FROM state_grants WHERE subject_kind = 'token' AND subject = 'b'",
+        "sqlite_autoindex_state_grants_1",
+    ),
+    (
+        "SELECT * FROM state_log WHERE id IS NOT NULL AND state = 'a' AND id < 'b' ORDER BY id DESC LIMIT 5",
+        "state_log_state",
+    ),
+    (
+        "SELECT * FROM state_log WHERE id IS NOT NULL AND id < 'b' ORDER BY id DESC LIMIT 5",
+        "sqlite_autoindex_state_log_1",
+    ),
+    ("SELECT * FROM state_log WHERE id IS NOT NULL ORDER BY id DESC LIMIT 5", "sqlite_autoindex_state_log_1"),
     ("UPDATE shared_values SET value = 'a' WHERE name = 'a' AND version = 5", "sqlite_autoindex_shared_values_1"),
     (
         "UPDATE environments AS target SET step = new.column2 FROM (VALUES ('a', 'b'), ('c', 'd')) AS new \

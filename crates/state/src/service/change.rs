@@ -1,0 +1,143 @@
+//! Changing a state's document by compare-and-set, whatever the store answers.
+
+use std::time::Duration;
+
+use alfred_model::state::{StateDocument, StateName};
+use jiff::Timestamp;
+
+use super::States;
+use crate::backend::{Backend as _, BackendError, Document, Revision, Swapped};
+use crate::error::StateError;
+use crate::mirror::Current;
+
+/// How often a change is tried while others change the same state.
+const ATTEMPTS: u32 = 24;
+
+/// How often a store that does not answer is asked what became of a change.
+const LOOKS: u32 = 3;
+
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// What a change of a document comes to.
+pub(super) enum Change<T> {
+    /// The document is to be written, and then this is the answer.
+    Write(T),
+    /// The document stays as it is, and this is the answer.
+    Leave(T),
+}
+
+/// The document of a state in the store that counts. Fails if the state is kept in another one.
+pub(super) async fn load(
+    current: &Current,
+    state: &StateName,
+) -> Result<Option<(Revision, StateDocument)>, StateError> {
+    let Some(Document { revision, content }) = current.primary.document(state).await? else {
+        return Ok(None);
+    };
+    let unread = |words| StateError::Document { state: state.clone(), words };
+    let document = StateDocument::parse(&content).map_err(unread)?;
+    // What was decided before the stores changed places last holds no longer.
+    let is_decided = document.epoch >= current.epoch();
+    match document.kept_in.as_deref().filter(|kept| is_decided && *kept != current.primary.place()) {
+        Some(place) => Err(StateError::Moved(place.to_owned())),
+        None => Ok(Some((revision, document))),
+    }
+}
+
+impl States {
+    /// Changes a state's document in the store that counts now, and brings the change to the other one.
+    pub(super) async fn change<T>(
+        &self,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let change = &change;
+        self.in_current(|current| async move {
+            let answer = self.change_in(&current, state, by, change).await?;
+            self.stores.follow(&current, state, None).await?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Applies `change` to the newest document until it was written, or needs no writing. `change` may be called several
+    /// times, each time with another document; a change that took place although the store did not say so is found by its
+    /// id, or by `change` itself, which then has nothing left to do.
+    ///
+    /// After a failure of the store it may have taken place: the other store is then compared with it.
+    pub(super) async fn change_in<T>(
+        &self,
+        current: &Current,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let changed = self.try_change(current, state, by, change).await;
+        if let Err(error @ (StateError::Backend(_) | StateError::Busy(_))) = &changed {
+            self.stores.compare_later(current, state, &error.to_string()).await;
+        }
+        changed
+    }
+
+    async fn try_change<T>(
+        &self,
+        current: &Current,
+        state: &StateName,
+        by: &str,
+        change: impl Fn(&mut StateDocument, Timestamp) -> Result<Change<T>, StateError>,
+    ) -> Result<T, StateError> {
+        let mut unanswered: Vec<(uuid::Uuid, T)> = Vec::new();
+        let mut looks = 0;
+        for attempt in 1..=ATTEMPTS {
+            let loaded = match load(current, state).await {
+                Err(StateError::Backend(error @ BackendError::Unavailable { .. })) if !unanswered.is_empty() => {
+                    looks += 1;
+                    if looks > LOOKS {
+                        return Err(error.into());
+                    }
+                    self.pause(attempt).await;
+                    continue;
+                }
+                loaded => loaded?,
+            };
+            let (revision, mut document) = match loaded {
+                Some((revision, document)) => (Some(revision), document),
+                None => (None, StateDocument::new()),
+            };
+            if let Some(index) = unanswered.iter().position(|(id, _)| *id == document.write_id) {
+                return Ok(unanswered.swap_remove(index).1);
+            }
+            let now = self.seams.clock.now();
+            let answer = match change(&mut document, now)? {
+                Change::Leave(answer) => return Ok(answer),
+                Change::Write(answer) => answer,
+            };
+            document.advance(now, by, self.seams.random.uuid());
+            document.epoch = document.epoch.max(current.epoch());
+            document.kept_in = None;
+            match current.primary.swap_document(state, revision, document.to_json().into()).await {
+                Ok(Swapped::Done(_)) => return Ok(answer),
+                Ok(Swapped::Conflict) => {}
+                Err(error @ BackendError::Unavailable { .. }) => {
+                    tracing::warn!(state = %state, error = %error, "it is not known whether a change took place");
+                    unanswered.push((document.write_id, answer));
+                    looks += 1;
+                    if looks > LOOKS {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(attempt).await;
+        }
+        Err(StateError::Busy(state.clone()))
+    }
+
+    /// Longer with each attempt, and never as long as others wait.
+    async fn pause(&self, attempt: u32) {
+        let bound = Duration::from_millis(4).saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
+        tokio::time::sleep(bound.mul_f64(self.seams.random.unit())).await;
+    }
+}

@@ -1,0 +1,13 @@
+//! The stores of states, through the crate's public face.
+
+#![expect(clippy::unwrap_used, reason = "clippy sees no test in functions that tests call")]
+
+mod bucket;
+mod contract;
+mod damage;
+mod fixture;
+mod folder;
+mod nats;
+mod proxy;
+mod s3;
+mod sql;
