@@ -22,23 +22,26 @@ use proxy::{Answer, Call, Fault, Side, Times};
 use stories::{Store, contention, faults, life, locks, migration};
 use world::{BUCKET, Cloud, ControlPlane};
 
-/// So many stories run at the same time. Terraform is a process that computes; more would wait for each other.
-const CONCURRENCY: usize = 4;
+/// So many faults are met at the same time, beside the other stories. Terraform computes; more would wait for each other.
+const CONCURRENCY: usize = 3;
 
 /// Everything that is shown of one store, with these faults.
 async fn everything(name: &str, store: &Store<'_>, faults: Vec<Fault>) {
     let count = faults.len();
-    let ordinary = async {
-        tokio::join!(life::from_init_to_destroy(store), life::push_and_pull(store), migration::there_and_back(store));
-        tokio::join!(locks::waiting(store), locks::killed(store), contention::all_who_wait(store));
-    };
-    ordinary.await;
-    contention::one_of_fifty(store).await;
-    let left: Vec<Option<Fault>> = futures::stream::iter(faults.into_iter().enumerate())
+    let met = futures::stream::iter(faults.into_iter().enumerate())
         .map(|(number, fault)| async move { faults::one(store, fault, number).await.then_some(fault) })
         .buffer_unordered(CONCURRENCY)
-        .collect()
-        .await;
+        .collect();
+    let (left, ..): (Vec<Option<Fault>>, ..) = tokio::join!(
+        met,
+        contention::all_who_wait(store),
+        contention::one_of_fifty(store),
+        locks::waiting(store),
+        locks::killed(store),
+        life::from_init_to_destroy(store),
+        life::push_and_pull(store),
+        migration::there_and_back(store),
+    );
     println!("{name}: {count} faults; a lock was left after {} of them:", left.iter().flatten().count());
     for Fault { call, side, answer, times } in left.iter().flatten() {
         println!("  {call:?}, {side:?} the store heard of it, {answer:?}, {times:?}");
@@ -105,7 +108,7 @@ async fn states_in_nats() {
 #[tokio::test(flavor = "multi_thread")]
 async fn terraforms_own_s3_backend_on_r2() {
     if terraform::is_there("terraforms_own_s3_backend_on_r2") {
-        let cloud = Cloud::start().await;
+        let cloud = Cloud::start_without_write_limit().await;
         let store = Store { door: cloud.door(), ours: None };
         // Terraform waits for seconds between its tries of an S3 call, and nobody can tell it not to.
         let faults = faults::every_single_fault();
@@ -121,7 +124,7 @@ async fn a_lost_answer_to_a_lock_locks_terraforms_own_backend_out_and_not_ours()
         return;
     }
     let lost = Fault { call: Call::Lock, side: Side::After, answer: Answer::Lost, times: Times::Once };
-    let cloud = Cloud::start().await;
+    let cloud = Cloud::start_without_write_limit().await;
     let ours = ControlPlane::start(&cloud, |_| None).await;
     let (bucket, tfstate) = (cloud.door(), ours.door());
     assert!(faults::one(&Store { door: bucket, ours: None }, lost, 0).await, "the S3 backend left a lock");

@@ -61,8 +61,17 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts one. Its R2 takes one write a second for each key, as the platform does.
     pub(crate) async fn start() -> Self {
+        Self::with(r2::Options::default()).await
+    }
+
+    /// Starts one whose R2 takes as many writes as come.
+    pub(crate) async fn start_without_write_limit() -> Self {
+        Self::with(r2::Options { write_interval_ms: 0, ..r2::Options::default() }).await
+    }
+
+    async fn with(r2: r2::Options) -> Self {
         let contabo = contabo::Options::instant();
-        let options = Options { contabo: contabo.clone(), ..Options::default() };
+        let options = Options { contabo: contabo.clone(), r2, ..Options::default() };
         let r2 = options.r2.clone();
         let clock = Arc::new(SystemClock { base: system_time(), since: tokio::time::Instant::now() });
         let cloud = LocalCloud::new(options, clock, Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(1)))));

@@ -111,7 +111,9 @@ pub(crate) async fn one(store: &Store<'_>, fault: Fault, number: usize) -> bool 
     workspace.apply("three").await.done();
     let last = workspace.pull().await;
     assert_eq!((last.serial(), last.value(), last.lineage()), (from + 1, "three", before.lineage()), "{about}");
-    store.has_versions(&state, 1..=last.serial()).await;
+    // A state that is pushed over an older one gets one serial more than it had.
+    let pushed = outcome.errored && !outcome.written;
+    store.has_versions(&state, (1..=last.serial()).filter(|serial| !(pushed && *serial == 2))).await;
     store.is_free(&state).await;
     outcome.lock_stays
 }
