@@ -31,8 +31,8 @@ async fn everything(name: &str, store: &Store<'_>, faults: Vec<Fault>) {
     let met = futures::stream::iter(faults.into_iter().enumerate())
         .map(|(number, fault)| async move { faults::one(store, fault, number).await.then_some(fault) })
         .buffer_unordered(CONCURRENCY)
-        .collect();
-    let (left, ..): (Vec<Option<Fault>>, ..) = tokio::join!(
+        .collect::<Vec<Option<Fault>>>();
+    let (left, ..) = tokio::join!(
         met,
         contention::all_who_wait(store),
         contention::one_of_fifty(store),
