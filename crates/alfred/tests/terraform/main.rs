@@ -15,11 +15,13 @@ mod terraform;
 mod world;
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 
 use proxy::{Answer, Call, Fault, Side, Times};
 use stories::{Store, contention, faults, life, locks, migration};
+use terraform::Workspace;
 use world::{BUCKET, Cloud, ControlPlane};
 
 /// So many faults are met at the same time, beside the other stories. Terraform computes; more would wait for each other.
@@ -88,7 +90,8 @@ async fn states_in_r2() {
         let ours = ControlPlane::start(&cloud, |_| Some(format!("r2://{BUCKET}/ours"))).await;
         let store = Store { door: ours.door(), ours: Some(&ours) };
         everything("R2", &store, faults::every_single_fault()).await;
-        migration::between(&store, &cloud.door()).await;
+        let other = Cloud::start_with_write_limit(Duration::ZERO).await;
+        migration::between(&store, &other.door()).await;
         let log = ours.log();
         assert!(!log.contains("panicked"), "{log}");
     }
@@ -108,7 +111,7 @@ async fn states_in_nats() {
 #[tokio::test(flavor = "multi_thread")]
 async fn terraforms_own_s3_backend_on_r2() {
     if terraform::is_there("terraforms_own_s3_backend_on_r2") {
-        let cloud = Cloud::start_without_write_limit().await;
+        let cloud = Cloud::start_with_write_limit(Duration::ZERO).await;
         let store = Store { door: cloud.door(), ours: None };
         // Terraform waits for seconds between its tries of an S3 call, and nobody can tell it not to.
         let faults = faults::every_single_fault();
@@ -124,11 +127,30 @@ async fn a_lost_answer_to_a_lock_locks_terraforms_own_backend_out_and_not_ours()
         return;
     }
     let lost = Fault { call: Call::Lock, side: Side::After, answer: Answer::Lost, times: Times::Once };
-    let cloud = Cloud::start_without_write_limit().await;
+    let cloud = Cloud::start_with_write_limit(Duration::ZERO).await;
     let ours = ControlPlane::start(&cloud, |_| None).await;
     let (bucket, tfstate) = (cloud.door(), ours.door());
     assert!(faults::one(&Store { door: bucket, ours: None }, lost, 0).await, "the S3 backend left a lock");
     assert!(!faults::one(&Store { door: tfstate, ours: Some(&ours) }, lost, 0).await, "ours left a lock");
     let history = ours.history("faults/0").await;
     assert!(history.iter().any(|line| line == "lock repeated"), "the second request found its own lock: {history:?}");
+}
+
+/// R2 takes one write a second for each key (<https://developers.cloudflare.com/r2/platform/limits/>). Here it is one in ten
+/// minutes, so that it does not matter how fast this machine is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_writes_stops_terraforms_own_backend_and_not_ours() {
+    if !terraform::is_there("a_limit_of_writes_stops_terraforms_own_backend_and_not_ours") {
+        return;
+    }
+    let cloud = Cloud::start_with_write_limit(Duration::from_mins(10)).await;
+    let ours = ControlPlane::start(&cloud, |_| Some(format!("r2://{BUCKET}/ours"))).await;
+    let through_bucket = Workspace::new(&cloud.door(), "limit").await;
+    through_bucket.apply("one").await.done();
+    through_bucket.apply("two").await.failed_with("TooManyRequests");
+    let through_us = Workspace::new(&ours.door(), "limit").await;
+    for value in ["one", "two", "three"] {
+        through_us.apply(value).await.done();
+    }
+    assert_eq!(ours.serials("limit").await, [1, 2, 3]);
 }

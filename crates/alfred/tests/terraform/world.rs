@@ -64,9 +64,10 @@ impl Cloud {
         Self::with(r2::Options::default()).await
     }
 
-    /// Starts one whose R2 takes as many writes as come.
-    pub(crate) async fn start_without_write_limit() -> Self {
-        Self::with(r2::Options { write_interval_ms: 0, ..r2::Options::default() }).await
+    /// Starts one whose R2 takes one write of each key in this time.
+    pub(crate) async fn start_with_write_limit(interval: Duration) -> Self {
+        let write_interval_ms = u64::try_from(interval.as_millis()).expect("a short time");
+        Self::with(r2::Options { write_interval_ms, ..r2::Options::default() }).await
     }
 
     async fn with(r2: r2::Options) -> Self {

@@ -9,6 +9,7 @@ use crate::proxy::{Answer, Call, Fault, Proxy, Side, Times};
 use crate::terraform::Workspace;
 
 /// What must come of an apply.
+#[expect(clippy::struct_excessive_bools, reason = "four facts, of which each is compared by itself")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outcome {
     /// Terraform says that it succeeded.
@@ -25,7 +26,7 @@ impl Outcome {
     /// Terraform repeats what was lost or answered with 5xx, so that once does not matter; 409 it believes. Where it is told
     /// nothing else to the end, it fails, with a state that is safe in one of two places. A lock is left only where
     /// terraform was told to fail after the store took the lock, or before the store heard that it is given back.
-    fn of(fault: &Fault, door: &Door) -> Self {
+    fn of(fault: Fault, door: &Door) -> Self {
         let is_believed = fault.times == Times::Always || fault.answer == Answer::Status(StatusCode::CONFLICT);
         let reached = fault.side == Side::After;
         // Terraform's S3 backend does not know its own lock again when it repeats the request that took it.
@@ -75,7 +76,7 @@ pub(crate) async fn one(store: &Store<'_>, fault: Fault, number: usize) -> bool 
     let workspace = Workspace::new(&store.door.through(&proxy.url), &state).await;
     workspace.apply("one").await.done();
     let before = workspace.pull().await;
-    let expected = Outcome::of(&fault, &store.door);
+    let expected = Outcome::of(fault, &store.door);
 
     proxy.inject(fault);
     let ended = workspace.apply("two").await;
