@@ -126,7 +126,9 @@ pub(crate) enum StateCommand {
 
 /// What `alfred state switch` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  alfred state switch --trial 30m\n  alfred state switch --without-old   # the old one is gone")]
+#[command(
+    after_help = "Examples:\n  alfred state switch --trial 30m\n  alfred state switch --without-old   # the old one is gone"
+)]
 pub(crate) struct StateSwitchArguments {
     /// Go back by itself if the new one fails within this time
     #[arg(long, value_name = "TIME")]

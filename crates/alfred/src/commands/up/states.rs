@@ -7,7 +7,7 @@ use alfred_server::{STATE_SIZE_MAX, StatesParts, mirror_records};
 use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
 use alfred_state::{Backend, Keyring, Seams, States, Stores};
 use alfred_store::Store;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, Key};
 use crate::error::{Failure, chain};
@@ -20,16 +20,15 @@ const SIZE_MAX: u64 = 4 << 30;
 pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) -> Result<StatesParts, Failure> {
     let seams = seams();
     let first = at(config, Key::State).await?;
-    let stores = match config.secret(Key::StateMirror) {
-        None => Stores::single(first, seams.clone()),
-        Some(_) => {
-            let second = at(config, Key::StateMirror).await?;
-            if first.place() == second.place() {
-                let words = format!("`{}` and `{}` are the same", Key::State.variable(), Key::StateMirror.variable());
-                return Err(Failure::usage(words).hint("a mirror is another store, of any kind"));
-            }
-            Stores::mirrored(first, second, mirror_records(store), seams.clone())
+    let stores = if config.secret(Key::StateMirror).is_some() {
+        let second = at(config, Key::StateMirror).await?;
+        if first.place() == second.place() {
+            let words = format!("`{}` and `{}` are the same", Key::State.variable(), Key::StateMirror.variable());
+            return Err(Failure::usage(words).hint("a mirror is another store, of any kind"));
         }
+        Stores::mirrored(first, second, mirror_records(store), seams.clone())
+    } else {
+        Stores::single(first, seams.clone())
     };
     let states = Arc::new(States::new(stores, keyring(config)?, retention(config)?, seams));
     Ok(StatesParts { states, size_max: size_max(config)? })
