@@ -15,7 +15,7 @@ struct Bench {
     has_peers: bool,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "environments",
         package: "alfred",
@@ -36,6 +36,13 @@ const BENCHES: [Bench; 4] = [
         about: "[--quick]    `alfred dns apply` beside octoDNS: calls, time, CPU and memory; takes ten minutes",
         runs_binary: true,
         has_peers: true,
+    },
+    Bench {
+        name: "state",
+        package: "alfred",
+        about: "[--quick]    Terraform states through `/tfstate` beside Terraform's own backends: time and memory; takes three minutes",
+        runs_binary: true,
+        has_peers: false,
     },
     Bench {
         name: "audit",

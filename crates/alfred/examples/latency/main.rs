@@ -12,6 +12,7 @@
 
 #[path = "../common/pool.rs"]
 mod pool;
+#[path = "../common/program.rs"]
 mod program;
 mod stage;
 

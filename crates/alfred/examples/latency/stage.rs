@@ -36,7 +36,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts all, with `count` VMs in the pool.
     pub(crate) async fn start(count: u32) -> Result<Self, Failure> {
-        let program = program::path()?;
+        let program = program::path("latency")?;
         let folder = tempfile::tempdir()?;
         let mut cloud = command(&program, folder.path());
         let instances = count.to_string();

@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::pool::Failure;
+use crate::Failure;
 
-/// Where the binary is.
-pub(crate) fn path() -> Result<PathBuf, Failure> {
+/// Where the binary is. `bench` is the name of the one that runs it.
+pub(crate) fn path(bench: &str) -> Result<PathBuf, Failure> {
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(Path::parent).ok_or("this program is nowhere")?;
     let program = folder.join("alfred").with_extension(std::env::consts::EXE_EXTENSION);
     if !program.is_file() {
-        let words = format!("there is no `{}`: run `cargo xtask bench latency`, which builds it", program.display());
+        let words = format!("there is no `{}`: run `cargo xtask bench {bench}`, which builds it", program.display());
         return Err(words.into());
     }
     Ok(program)
@@ -23,7 +23,7 @@ pub(crate) fn path() -> Result<PathBuf, Failure> {
 
 /// A process that goes on until it is dropped.
 pub(crate) struct Running {
-    child: Child,
+    pub(crate) child: Child,
     /// What it told about itself.
     told: Value,
 }

@@ -1,0 +1,81 @@
+//! How long `terraform apply` takes with each backend.
+
+use std::time::Duration;
+
+use crate::Failure;
+use crate::stage::{Place, Stage};
+use crate::terraform::Workspace;
+
+/// The median through `/tfstate` on R2 is at most so many times that of Terraform's own S3 backend on the same R2.
+const RATIO: f64 = 1.0;
+
+/// So many of each come before those that count.
+const WARM_UP: usize = 2;
+
+const NAMES: [&str; 4] = ["local", "s3 on R2, lock file", "/tfstate, folder", "/tfstate, R2"];
+
+/// The times of each backend, shortest first, in the order of [`NAMES`].
+pub(crate) struct Applies([Vec<Duration>; 4]);
+
+/// Applies with each backend in turn, so that what else this machine does falls on all of them.
+pub(crate) fn measure(stage: &Stage, count: usize) -> Result<Applies, Failure> {
+    let folder = stage.control_plane(Place::Folder, None)?;
+    let r2 = stage.control_plane(Place::R2, None)?;
+    let workspaces =
+        [Workspace::local()?, Workspace::bucket(stage)?, Workspace::tfstate(&folder)?, Workspace::tfstate(&r2)?];
+    let mut times: [Vec<Duration>; 4] = Default::default();
+    for number in 0..count + WARM_UP {
+        for (workspace, times) in workspaces.iter().zip(&mut times) {
+            let took = workspace.apply(number)?;
+            if number >= WARM_UP {
+                times.push(took);
+            }
+        }
+    }
+    for times in &mut times {
+        times.sort_unstable();
+    }
+    Ok(Applies(times))
+}
+
+impl Applies {
+    pub(crate) fn print(&self) {
+        println!("  {:<22} {:>9} {:>9} {:>12} {:>12}", "backend", "median", "p90", "of local", "of s3");
+        let (local, s3) = (self.median(0), self.median(1));
+        for (place, name) in NAMES.into_iter().enumerate() {
+            let (median, p90) = (self.median(place), self.share(place, 9));
+            println!(
+                "  {name:<22} {:>9} {:>9} {:>12.2} {:>12.2}",
+                milliseconds(median),
+                milliseconds(p90),
+                median.div_duration_f64(local),
+                median.div_duration_f64(s3)
+            );
+        }
+    }
+
+    /// Prints the aim. Answers whether it is met.
+    pub(crate) fn print_aim(&self) -> bool {
+        let ratio = self.median(3).div_duration_f64(self.median(1));
+        let met = ratio <= RATIO;
+        let words = if met { "met" } else { "not met" };
+        println!(
+            "{words:<8} speed: an apply through `/tfstate` on R2 takes at most {RATIO:.2} times one with Terraform's own S3 backend, is {ratio:.2}"
+        );
+        met
+    }
+
+    fn median(&self, place: usize) -> Duration {
+        self.share(place, 5)
+    }
+
+    /// The time that so many tenths of all do not exceed.
+    fn share(&self, place: usize, tenths: usize) -> Duration {
+        let times = &self.0[place];
+        times.get((times.len() * tenths).div_ceil(10).saturating_sub(1)).copied().unwrap_or_default()
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.0} ms", time.as_secs_f64() * 1000.0)
+}
