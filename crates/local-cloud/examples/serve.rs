@@ -1,6 +1,6 @@
 //! Runs the local cloud alone, to try clients against: `cargo run -p alfred-local-cloud --example serve`.
 //!
-//! `LOCAL_CLOUD_HTTP` and `LOCAL_CLOUD_DNS` set the addresses, `LOCAL_CLOUD_STATE` a state file; arguments are fault
+//! `LOCAL_CLOUD_HTTP`, `LOCAL_CLOUD_DNS` and `LOCAL_CLOUD_R2` set the addresses, `LOCAL_CLOUD_STATE` a state file; arguments are fault
 //! rules, one each. It runs until Ctrl-C.
 
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
@@ -8,6 +8,7 @@ use std::{env, error::Error, net::SocketAddr, sync::Arc};
 use alfred_local_cloud::{
     Listen, LocalCloud, Options,
     cloudflare::{DEMO_ACCOUNT_ID, DEMO_TOKEN, DEMO_ZONE_ID},
+    r2::{DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY},
 };
 use alfred_model::seam::{Clock, Random};
 use jiff::Timestamp;
@@ -49,12 +50,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .serve(Listen {
             http: address("LOCAL_CLOUD_HTTP", "127.0.0.1:7071")?,
             dns: address("LOCAL_CLOUD_DNS", "127.0.0.1:7053")?,
+            r2: address("LOCAL_CLOUD_R2", "127.0.0.1:7072")?,
         })
         .await?;
     println!("CLOUDFLARE_API_BASE=http://{}/client/v4", running.http_address);
     println!("CLOUDFLARE_API_TOKEN={DEMO_TOKEN}");
     println!("CLOUDFLARE_ZONE_ID={DEMO_ZONE_ID}");
     println!("CLOUDFLARE_ACCOUNT_ID={DEMO_ACCOUNT_ID}");
+    println!("R2_ENDPOINT=http://{}", running.r2_address);
+    println!("AWS_ACCESS_KEY_ID={DEMO_ACCESS_KEY_ID}");
+    println!("AWS_SECRET_ACCESS_KEY={DEMO_SECRET_ACCESS_KEY}");
+    println!("LOCAL_CLOUD_ADMIN=http://{}/_admin", running.http_address);
     println!("ALFRED_DNS_SERVER={}", running.dns_address);
     tokio::signal::ctrl_c().await?;
     running.stop().await;

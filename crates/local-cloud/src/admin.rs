@@ -56,6 +56,7 @@ fn is_loopback(authority: &str) -> bool {
 struct Adjustment {
     publication_delay_ms: Option<u64>,
     rate: Option<RateOptions>,
+    r2_write_interval_ms: Option<u64>,
 }
 
 /// Answers a control call; its path begins with `/_admin/`.
@@ -83,7 +84,7 @@ pub(crate) fn answer(cloud: &LocalCloud, request: &Request<Bytes>) -> Response<B
 fn state(cloud: &LocalCloud) -> Response<Bytes> {
     // Token values stay out: whoever may look at the state need not be able to write.
     let zones = cloud.cloudflare().state().zones;
-    ok(&json!({"cloudflare": {"zones": zones}, "contabo": cloud.contabo().state()}))
+    ok(&json!({"cloudflare": {"zones": zones}, "contabo": cloud.contabo().state(), "r2": cloud.r2().state()}))
 }
 
 fn journal(cloud: &LocalCloud, request: &Request<Bytes>) -> Response<Bytes> {
@@ -131,7 +132,8 @@ fn add_faults(cloud: &LocalCloud, body: &Bytes) -> Response<Bytes> {
 
 fn options(cloud: &LocalCloud) -> Response<Bytes> {
     let (publication_delay_ms, rate) = cloud.cloudflare().adjustable();
-    ok(&json!({"publication_delay_ms": publication_delay_ms, "rate": rate}))
+    let interval = cloud.r2().write_interval();
+    ok(&json!({"publication_delay_ms": publication_delay_ms, "rate": rate, "r2_write_interval_ms": interval}))
 }
 
 fn adjust(cloud: &LocalCloud, body: &Bytes) -> Response<Bytes> {
@@ -144,6 +146,9 @@ fn adjust(cloud: &LocalCloud, body: &Bytes) -> Response<Bytes> {
     }
     if let Some(rate) = adjustment.rate {
         cloud.cloudflare().set_rate(rate);
+    }
+    if let Some(milliseconds) = adjustment.r2_write_interval_ms {
+        cloud.r2().set_write_interval(milliseconds);
     }
     options(cloud)
 }

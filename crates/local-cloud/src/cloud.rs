@@ -23,6 +23,7 @@ use crate::{
     faults::{Fault, Faults, Target, Verdict},
     journal::{Entry, Journal, Outcome, Service},
     persistence,
+    r2::{self, R2},
 };
 
 const CONTABO_TOKEN_PATH: &str = "/auth/realms/contabo/protocol/openid-connect/token";
@@ -58,6 +59,25 @@ pub(crate) enum Reply {
     Lost(CallLost),
 }
 
+impl Reply {
+    fn into_result(self) -> Result<Response<Bytes>, CallLost> {
+        match self {
+            Self::Whole(response) => Ok(response),
+            Self::Cut(_) => Err(CallLost::CutBody),
+            Self::Lost(lost) => Err(lost),
+        }
+    }
+}
+
+/// Where a call came in: paths mean one thing to the APIs and another to S3.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Door {
+    /// Cloudflare's and Contabo's APIs and the controls.
+    Apis,
+    /// R2's S3.
+    R2,
+}
+
 /// The stand-in cloud. Clones share one state.
 #[derive(Clone)]
 pub struct LocalCloud {
@@ -68,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) cloudflare: Cloudflare,
     pub(crate) contabo: Contabo,
     contabo_router: Router,
+    pub(crate) r2: R2,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
@@ -91,13 +112,16 @@ impl LocalCloud {
             let stuck = faults.clone();
             contabo_options.stuck = Some(Arc::new(move |instance| stuck.stuck_status(instance)));
         }
-        let cloudflare = Cloudflare::new(options.cloudflare, Arc::clone(&clock), Arc::clone(&random));
+        let objects = options.state_file.as_deref().map(persistence::objects_folder);
+        let r2 = R2::new(options.r2, objects, Arc::clone(&clock), Arc::clone(&random));
+        let cloudflare = Cloudflare::new(options.cloudflare, r2.clone(), Arc::clone(&clock), Arc::clone(&random));
         let contabo = Contabo::new(contabo_options, Arc::clone(&clock), random);
         Self {
             inner: Arc::new(Inner {
                 cloudflare,
                 contabo_router: contabo.router(),
                 contabo,
+                r2,
                 faults,
                 journal: Journal::new(options.journal_capacity),
                 clock,
@@ -140,32 +164,45 @@ impl LocalCloud {
         &self.inner.contabo
     }
 
+    /// R2.
+    pub fn r2(&self) -> &R2 {
+        &self.inner.r2
+    }
+
     /// Answers a DNS question as the listeners would, without one. The name may have a final dot.
     pub fn resolve(&self, name: &str, kind: RecordType) -> Resolution {
         dns::resolve(&self.inner.cloudflare, name, kind)
     }
 
-    /// Answers one HTTP request as the listener would, without one: faults and journal included.
+    /// Answers one HTTP request as the listener of the APIs would, without one: faults and journal included.
     ///
     /// # Errors
     /// What a client would see as a broken connection.
     pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallLost> {
-        match self.reply(request).await {
-            Reply::Whole(response) => Ok(response),
-            Reply::Cut(_) => Err(CallLost::CutBody),
-            Reply::Lost(lost) => Err(lost),
-        }
+        self.reply(Door::Apis, request).await.into_result()
     }
 
-    pub(crate) async fn reply(&self, request: Request<Bytes>) -> Reply {
+    /// Answers one S3 request as the listener of R2 would, without one: faults and journal included.
+    ///
+    /// # Errors
+    /// What a client would see as a broken connection.
+    pub async fn call_r2(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallLost> {
+        self.reply(Door::R2, request).await.into_result()
+    }
+
+    pub(crate) async fn reply(&self, door: Door, request: Request<Bytes>) -> Reply {
         let path = request.uri().path();
-        let service = service_of(path);
+        let service = match door {
+            Door::Apis => service_of(path),
+            Door::R2 => Service::R2,
+        };
         // The controls must work while everything else is made to fail, and are no traffic of a client.
         if service == Service::Other {
             return Reply::Whole(self.other(request).await);
         }
         let route = match service {
             Service::Cloudflare => cloudflare::route_name(request.method(), path),
+            Service::R2 => Some(r2::route_name(&request)),
             _ => contabo::route_name(request.method(), path),
         }
         .unwrap_or_default();
@@ -175,7 +212,10 @@ impl LocalCloud {
             time: self.inner.clock.now(),
             service,
             method: request.method().as_str().to_owned(),
-            path: request.uri().path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
+            path: request
+                .uri()
+                .path_and_query()
+                .map_or_else(|| path.to_owned(), |path| without_signature(path.as_str())),
             route,
             outcome: Outcome::Open,
             request_id: text_header(request.headers(), "x-request-id"),
@@ -201,7 +241,7 @@ impl LocalCloud {
             }
             Some(fault @ (Fault::Status { after: false, .. } | Fault::Html { after: false, .. })) => {
                 pause(verdict.delay_before).await;
-                return Reply::Whole(instead(fault));
+                return Reply::Whole(instead(service, fault));
             }
             _ => {}
         }
@@ -214,7 +254,7 @@ impl LocalCloud {
         match &verdict.fault {
             Some(Fault::LostAfter) => Reply::Lost(CallLost::AfterCommit),
             Some(Fault::CutBody) => Reply::Cut(response),
-            Some(fault @ (Fault::Status { .. } | Fault::Html { .. })) => Reply::Whole(instead(fault)),
+            Some(fault @ (Fault::Status { .. } | Fault::Html { .. })) => Reply::Whole(instead(service, fault)),
             _ => Reply::Whole(response),
         }
     }
@@ -235,6 +275,7 @@ impl LocalCloud {
     async fn answer(&self, service: Service, request: Request<Bytes>) -> Response<Bytes> {
         match service {
             Service::Cloudflare => self.inner.cloudflare.answer(request).await,
+            Service::R2 => self.inner.r2.answer(request).await,
             _ => self.routed(request).await,
         }
     }
@@ -291,8 +332,19 @@ fn text_header(headers: &http::HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
+/// A path with its query, without the signature that makes it a key to somebody's object.
+fn without_signature(path: &str) -> String {
+    match path.split_once("X-Amz-Signature=") {
+        None => path.to_owned(),
+        Some((before, rest)) => {
+            let after = rest.find('&').map_or("", |end| &rest[end..]);
+            format!("{before}X-Amz-Signature=…{after}")
+        }
+    }
+}
+
 /// The answer that a fault gives in place of the right one.
-fn instead(fault: &Fault) -> Response<Bytes> {
+fn instead(service: Service, fault: &Fault) -> Response<Bytes> {
     let code = |status: u16| {
         StatusCode::from_u16(status)
             .ok()
@@ -313,7 +365,9 @@ fn instead(fault: &Fault) -> Response<Bytes> {
         }
         Fault::Status { status, retry_after, body, .. } => {
             let status = code(*status);
-            let mut response = if let Some(body) = body {
+            let mut response = if service == Service::R2 {
+                r2::failure(status, body.as_deref())
+            } else if let Some(body) = body {
                 json_bytes(status, Bytes::from(body.clone()))
             } else {
                 let text = format!("fault: status {}", status.as_u16());

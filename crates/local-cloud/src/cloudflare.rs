@@ -1,9 +1,10 @@
-//! The Cloudflare side: zones, records and tokens behind API v4, for the calls that DNS needs.
+//! The Cloudflare side: zones, records and tokens behind API v4, for the calls that DNS needs, and R2's buckets.
 //!
 //! The rules are plain functions of state, request and time (`zone`, `draft`, `content`, `query`, `budget`); this file
 //! joins them to requests. It knows nothing of sockets, faults or the journal: those stand in front of it.
 
 mod answer;
+mod bucket_route;
 mod budget;
 mod content;
 mod draft;
@@ -31,6 +32,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tokio::sync::watch;
 
+use crate::r2::R2;
+
 pub(crate) use index::{Names, self_and_ancestors};
 pub use options::{
     DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_MANAGER_TOKEN_ID, DEMO_TOKEN, DEMO_TOKEN_ID, DEMO_ZONE, DEMO_ZONE_ID,
@@ -52,14 +55,15 @@ struct Inner {
     world: Mutex<World>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    r2: R2,
     changes: watch::Sender<u64>,
 }
 
 impl Cloudflare {
-    /// Makes the account that `options` describe.
-    pub fn new(options: Options, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    /// Makes the account that `options` describe; its buckets are those of `r2`.
+    pub fn new(options: Options, r2: R2, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let world = World::new(options, clock.now());
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), clock, random, changes: watch::Sender::new(0) }) }
+        Self { inner: Arc::new(Inner { world: Mutex::new(world), clock, random, r2, changes: watch::Sender::new(0) }) }
     }
 
     /// Answers one API request; its path begins with `/client/v4`.
@@ -118,6 +122,10 @@ impl Cloudflare {
         self.inner.clock.as_ref()
     }
 
+    fn r2(&self) -> &R2 {
+        &self.inner.r2
+    }
+
     fn random(&self) -> &dyn Random {
         self.inner.random.as_ref()
     }
@@ -128,7 +136,7 @@ impl Cloudflare {
 }
 
 /// `bytes` random bytes in hexadecimal.
-fn random_hex(random: &dyn Random, bytes: usize) -> String {
+pub(crate) fn random_hex(random: &dyn Random, bytes: usize) -> String {
     use std::fmt::Write;
     let mut buffer = vec![0; bytes];
     random.fill(&mut buffer);

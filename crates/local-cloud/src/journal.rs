@@ -23,6 +23,8 @@ pub enum Service {
     Cloudflare,
     /// `/v1` and the token endpoint.
     Contabo,
+    /// S3, on a port of its own; R2's REST API is Cloudflare's.
+    R2,
     /// Anything else.
     Other,
 }

@@ -11,10 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{LocalCloud, cloudflare, contabo};
+use crate::{LocalCloud, cloudflare, contabo, r2};
 
 /// The version this code writes; it reads no newer one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Changes are gathered this long before they are written.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -38,6 +38,19 @@ pub enum StateError {
         /// Where it stops making sense.
         #[source]
         source: serde_json::Error,
+    },
+    /// The content of an object is missing beside it, or is another.
+    #[error(
+        "an object's content `{content}` of the state file `{path}` cannot be found; restore it, or move both away"
+    )]
+    Content {
+        /// The state file.
+        path: PathBuf,
+        /// The content's file.
+        content: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// A later release wrote it.
     #[error(
@@ -71,6 +84,9 @@ struct Document {
     version: u32,
     cloudflare: cloudflare::State,
     contabo: contabo::State,
+    /// Since version 2.
+    #[serde(default)]
+    r2: r2::State,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +109,8 @@ pub(crate) fn load(cloud: &LocalCloud) -> Result<(), StateError> {
             let document: Document = serde_json::from_slice(&bytes).map_err(damaged)?;
             cloud.cloudflare().restore(document.cloudflare);
             cloud.contabo().restore(document.contabo);
+            let lost = |(content, source)| StateError::Content { path: path.clone(), content, source };
+            cloud.r2().restore(document.r2).map_err(lost)?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => return Err(StateError::Read { path, source }),
@@ -115,9 +133,19 @@ pub(crate) fn save(cloud: &LocalCloud) -> Result<(), StateError> {
     let Some(path) = &cloud.inner.state_file else {
         return Ok(());
     };
+    let (r2, forsaken) = cloud.r2().picture();
     let document =
-        Document { version: VERSION, cloudflare: cloud.cloudflare().state(), contabo: cloud.contabo().state() };
-    write_whole(path, &document).map_err(|source| StateError::Write { path: path.clone(), source })
+        Document { version: VERSION, cloudflare: cloud.cloudflare().state(), contabo: cloud.contabo().state(), r2 };
+    let written = write_whole(path, &document);
+    cloud.r2().settle(forsaken, written.is_ok());
+    written.map_err(|source| StateError::Write { path: path.clone(), source })
+}
+
+/// Where the contents of objects are, beside the state file.
+pub(crate) fn objects_folder(state_file: &Path) -> PathBuf {
+    let mut name = state_file.file_name().unwrap_or_default().to_owned();
+    name.push(".objects");
+    state_file.with_file_name(name)
 }
 
 /// Writes beside the file and renames, so that a reader finds the old document or the new one.
@@ -147,17 +175,20 @@ pub(crate) async fn keep_saved(cloud: LocalCloud, mut stop: watch::Receiver<bool
     }
     let mut cloudflare = cloud.cloudflare().changed();
     let mut contabo = cloud.contabo().changed();
+    let mut r2 = cloud.r2().changed();
     // What changed before anybody served it, or before this task ran, is written as well.
     cloudflare.mark_changed();
     loop {
         tokio::select! {
             _ = cloudflare.changed() => {}
             _ = contabo.changed() => {}
+            _ = r2.changed() => {}
             _ = stop.wait_for(|stop| *stop) => break,
         }
         tokio::time::sleep(QUIET).await;
         cloudflare.mark_unchanged();
         contabo.mark_unchanged();
+        r2.mark_unchanged();
         save_apart(&cloud).await;
     }
     save_apart(&cloud).await;

@@ -1,4 +1,4 @@
-//! The listeners: HTTP for all services on one port, DNS on UDP and TCP of another.
+//! The listeners: HTTP for all APIs on one port, S3 on another (R2 has a host of its own), DNS on UDP and TCP of a third.
 
 mod connection;
 
@@ -10,7 +10,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{LocalCloud, StateError, dns::server::DnsServer, persistence};
+use crate::{LocalCloud, StateError, cloud::Door, dns::server::DnsServer, persistence};
 
 /// How long open connections may go on after the cloud is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -22,13 +22,15 @@ pub struct Listen {
     pub http: SocketAddr,
     /// For DNS, both UDP and TCP.
     pub dns: SocketAddr,
+    /// For S3, which is R2.
+    pub r2: SocketAddr,
 }
 
 impl Default for Listen {
     /// Any free ports of 127.0.0.1.
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { http: any, dns: any }
+        Self { http: any, dns: any, r2: any }
     }
 }
 
@@ -41,7 +43,7 @@ pub enum ServeError {
     /// The address is taken or not ours.
     #[error("cannot listen for {service} on `{address}`; choose another port, or 0 for any free one")]
     Bind {
-        /// `HTTP` or `DNS`.
+        /// `HTTP`, `S3` or `DNS`.
         service: &'static str,
         /// The address.
         address: SocketAddr,
@@ -63,6 +65,8 @@ pub struct Running {
     pub http_address: SocketAddr,
     /// Where DNS is answered, on UDP and TCP.
     pub dns_address: SocketAddr,
+    /// Where S3 is answered.
+    pub r2_address: SocketAddr,
     cloud: LocalCloud,
     stop: watch::Sender<bool>,
     supervisor: Option<JoinHandle<()>>,
@@ -74,6 +78,7 @@ impl fmt::Debug for Running {
             .debug_struct("Running")
             .field("http_address", &self.http_address)
             .field("dns_address", &self.dns_address)
+            .field("r2_address", &self.r2_address)
             .finish_non_exhaustive()
     }
 }
@@ -108,7 +113,7 @@ impl Drop for Running {
 impl LocalCloud {
     /// Listens for HTTP and DNS and opens the machines, until the result is stopped or dropped.
     pub async fn serve(&self, listen: Listen) -> Result<Running, ServeError> {
-        for address in [listen.http, listen.dns] {
+        for address in [listen.http, listen.dns, listen.r2] {
             if !address.ip().is_loopback() {
                 return Err(ServeError::NotLoopback(address));
             }
@@ -117,13 +122,15 @@ impl LocalCloud {
         let bind_error = |service, address| move |source| ServeError::Bind { service, address, source };
         let listener = TcpListener::bind(listen.http).await.map_err(bind_error("HTTP", listen.http))?;
         let http_address = listener.local_addr().map_err(bind_error("HTTP", listen.http))?;
+        let r2 = TcpListener::bind(listen.r2).await.map_err(bind_error("S3", listen.r2))?;
+        let r2_address = r2.local_addr().map_err(bind_error("S3", listen.r2))?;
         let dns =
             DnsServer::bind(self.cloudflare().clone(), listen.dns).await.map_err(bind_error("DNS", listen.dns))?;
         let dns_address = dns.address;
         self.contabo().start_machines().await.map_err(ServeError::Machines)?;
         let (stop, stopped) = watch::channel(false);
-        let supervisor = tokio::spawn(supervise(self.clone(), listener, dns, stopped));
-        Ok(Running { http_address, dns_address, cloud: self.clone(), stop, supervisor: Some(supervisor) })
+        let supervisor = tokio::spawn(supervise(self.clone(), listener, r2, dns, stopped));
+        Ok(Running { http_address, dns_address, r2_address, cloud: self.clone(), stop, supervisor: Some(supervisor) })
     }
 }
 
@@ -132,27 +139,35 @@ async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn supervise(cloud: LocalCloud, listener: TcpListener, dns: DnsServer, mut stopped: watch::Receiver<bool>) {
+async fn supervise(
+    cloud: LocalCloud,
+    apis: TcpListener,
+    r2: TcpListener,
+    dns: DnsServer,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut tasks = JoinSet::new();
     let mut connections = JoinSet::new();
     tasks.spawn(persistence::keep_saved(cloud.clone(), stopped.clone()));
     loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(cloud.clone(), stream, stopped.clone()));
-                }
-                Err(error) => {
-                    // Out of descriptors, most likely: wait for connections to end rather than spin.
-                    tracing::warn!(%error, "the local cloud cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
+        let (accepted, door) = tokio::select! {
+            accepted = apis.accept() => (accepted, Door::Apis),
+            accepted = r2.accept() => (accepted, Door::R2),
+            Some(_) = connections.join_next() => continue,
             () = told_to_stop(&mut stopped) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(connection::serve(cloud.clone(), door, stream, stopped.clone()));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: wait for connections to end rather than spin.
+                tracing::warn!(%error, "the local cloud cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
-    drop(listener);
+    drop((apis, r2));
     let ended = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         connections.shutdown().await;

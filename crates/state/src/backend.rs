@@ -6,7 +6,11 @@
 mod folder;
 mod frame;
 pub mod memory;
+mod nats;
+mod open;
 mod place;
+mod s3;
+mod sql;
 
 use std::fmt;
 
@@ -16,6 +20,10 @@ use bytes::Bytes;
 
 pub use folder::Folder;
 pub use memory::Memory;
+pub use nats::{Nats, NatsOptions};
+pub use open::{OpenOptions, open};
+pub use s3::{Patience, S3, S3Options};
+pub use sql::Sql;
 
 /// Longest document that a backend must take, in bytes: what fits into one message of NATS with room for its headers.
 pub const DOCUMENT_MAX: usize = 900 * 1024;

@@ -12,6 +12,7 @@ pub mod envelope;
 mod error;
 pub mod keys;
 mod measured;
+pub mod migrate;
 pub mod mirror;
 pub mod service;
 

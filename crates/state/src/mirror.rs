@@ -7,7 +7,7 @@
 //! A store that was given up while it could not be reached, and still takes a write from a process that does not know, is
 //! found out by that process when it copies: the other store's document has a later epoch, and nothing is acknowledged.
 
-mod copy;
+pub(crate) mod copy;
 mod switch;
 
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use crate::keys::Keyring;
 use crate::mirror::{Current, Stores};
 use change::{Change, load};
 
-pub use upkeep::Purged;
+pub use upkeep::{Purged, Upkeep};
 pub use verify::{VerifyReport, VersionProblem};
 
 /// A version with its content.
@@ -86,8 +86,17 @@ impl States {
         &self.defaults
     }
 
-    /// What is known of a state; nothing, if nobody ever locked or wrote it.
+    /// What is known of a state; nothing, if nobody ever locked or wrote it. Also of one that is kept in another store now
+    /// ([`StateDocument::kept_in`]).
     pub async fn document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
+        let current = self.stores.current().await?;
+        let found = current.primary.document(state).await?;
+        let unread = |words| StateError::Document { state: state.clone(), words };
+        found.map(|found| StateDocument::parse(&found.content).map_err(unread)).transpose()
+    }
+
+    /// The same, of a state that may be changed here.
+    async fn own_document(&self, state: &StateName) -> Result<Option<StateDocument>, StateError> {
         self.in_current(|current| async move { Ok(load(&current, state).await?.map(|(_, document)| document)) }).await
     }
 
@@ -204,7 +213,7 @@ impl States {
         let inspected = write::inspect(&content)?;
         let key = write::key(&inspected, envelope::checksum(&content));
         let incoming = Incoming { key, lineage: &inspected.lineage, lock_id };
-        let document = self.document(state).await?.unwrap_or_default();
+        let document = self.own_document(state).await?.unwrap_or_default();
         if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
             && let Some(head) = document.head()
         {

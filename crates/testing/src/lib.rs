@@ -2,4 +2,5 @@
 //!
 //! Only for `[dev-dependencies]`. It knows nothing of the product: what it starts is what a user would run.
 
+pub mod nats;
 pub mod postgres;

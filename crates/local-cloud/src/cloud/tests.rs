@@ -232,7 +232,7 @@ async fn only_loopback_is_listened_on_and_stopping_frees_the_ports() {
     let listen = Listen { http: everywhere, ..Listen::default() };
     assert!(matches!(bench.cloud.serve(listen).await, Err(ServeError::NotLoopback(address)) if address == everywhere));
     let running = bench.cloud.serve(Listen::default()).await.unwrap();
-    let again = Listen { http: running.http_address, dns: running.dns_address };
+    let again = Listen { http: running.http_address, dns: running.dns_address, r2: running.r2_address };
     assert!(matches!(bench.cloud.serve(again).await, Err(ServeError::Bind { service: "HTTP", .. })));
     running.stop().await;
     bench.cloud.serve(again).await.unwrap().stop().await;
@@ -278,7 +278,7 @@ async fn changes_are_written_while_serving() {
 fn a_file_that_is_not_understood_is_an_error_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cloud.json");
-    for (text, newer) in [("{\"version\": 1", false), ("[]", false), ("{\"version\": 2, \"new\": 1}", true)] {
+    for (text, newer) in [("{\"version\": 1", false), ("[]", false), ("{\"version\": 3, \"new\": 1}", true)] {
         fs::write(&path, text).unwrap();
         let error = open(&path).unwrap_err();
         assert_eq!(matches!(error, StateError::Newer { found: 2, .. }), newer, "{error}");

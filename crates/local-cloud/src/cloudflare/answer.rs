@@ -21,7 +21,7 @@ struct Envelope<'a, T> {
     errors: [(); 0],
     messages: &'a [Value],
     #[serde(skip_serializing_if = "Option::is_none")]
-    result_info: Option<ResultInfo>,
+    result_info: Option<&'a Value>,
 }
 
 /// Where a page lies in its list.
@@ -58,10 +58,15 @@ pub(crate) fn success_with_messages<T: Serialize>(result: &T, messages: &[Value]
 
 /// A page of a list.
 pub(crate) fn list<T: Serialize>(result: &T, info: ResultInfo) -> Response<Bytes> {
+    success_with_info(result, &json!(info))
+}
+
+/// A part of a list whose place is told in another way than by page.
+pub(crate) fn success_with_info<T: Serialize>(result: &T, info: &Value) -> Response<Bytes> {
     enveloped(result, &[], Some(info))
 }
 
-fn enveloped<T: Serialize>(result: &T, messages: &[Value], result_info: Option<ResultInfo>) -> Response<Bytes> {
+fn enveloped<T: Serialize>(result: &T, messages: &[Value], result_info: Option<&Value>) -> Response<Bytes> {
     let envelope = Envelope { result, success: true, errors: [], messages, result_info };
     let body = serde_json::to_vec(&envelope).expect("answers have text keys and finite numbers only");
     json_response(StatusCode::OK, body)

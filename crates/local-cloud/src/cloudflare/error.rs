@@ -6,6 +6,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::r2::Refusal;
+
 /// One refusal, ready to be put into an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -32,6 +34,12 @@ impl Message {
                 self.chain.iter().map(|(code, text)| json!({"code": code, "message": text})).collect();
         }
         object
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status, refusal.number, refusal.text)
     }
 }
 

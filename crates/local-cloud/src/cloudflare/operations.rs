@@ -1,11 +1,12 @@
 //! One request from its bytes to its answer: token, budget, route, permission, then the operation itself.
 
+mod buckets;
 mod records;
 mod tokens;
 mod zones;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
@@ -26,8 +27,7 @@ struct Call<'r> {
     now: Timestamp,
     parameters: Vec<(String, String)>,
     body: &'r Bytes,
-    /// For the boundary of an upload.
-    content_type: Option<HeaderValue>,
+    headers: &'r HeaderMap,
 }
 
 pub(super) async fn answer(cloudflare: &Cloudflare, request: Request<Bytes>) -> Response<Bytes> {
@@ -78,13 +78,16 @@ fn admit<'r>(
     if !route.account.is_empty() && route.account != world.options.account_id {
         return Err(ApiError::authentication());
     }
+    if let Operation::Buckets(operation) = route.operation {
+        token.check_buckets(operation)?;
+    }
     Ok(Call {
         route,
         token,
         now,
         parameters: parameters(request.uri()),
         body: request.body(),
-        content_type: request.headers().get(http::header::CONTENT_TYPE).cloned(),
+        headers: request.headers(),
     })
 }
 
@@ -112,6 +115,7 @@ async fn perform(cloudflare: &Cloudflare, call: &Call<'_>) -> Result<Response<By
         Operation::GetUserToken | Operation::GetAccountToken => tokens::get(cloudflare, call),
         Operation::VerifyUserToken | Operation::VerifyAccountToken => tokens::verify(call),
         Operation::RollUserToken | Operation::RollAccountToken => tokens::roll(cloudflare, call),
+        Operation::Buckets(operation) => buckets::perform(cloudflare.r2().core(), operation, call),
     }
 }
 

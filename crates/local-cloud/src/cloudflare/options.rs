@@ -158,6 +158,8 @@ pub struct TokenOptions {
     pub owner: TokenOwner,
     /// Whether it may read and roll tokens, itself included.
     pub may_roll_tokens: bool,
+    /// What it may do with R2's buckets over the REST API; `None` for nothing. S3 has keys of its own.
+    pub r2: Option<Permission>,
 }
 
 impl TokenOptions {
@@ -173,6 +175,7 @@ impl TokenOptions {
             status: TokenStatus::Active,
             owner: TokenOwner::User,
             may_roll_tokens: false,
+            r2: None,
         }
     }
 }
@@ -229,7 +232,11 @@ impl Default for Options {
             account_name: "local cloud".into(),
             zones: vec![ZoneOptions::new(DEMO_ZONE_ID, DEMO_ZONE, Plan::Free)],
             tokens: vec![
-                TokenOptions { may_roll_tokens: true, ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN) },
+                TokenOptions {
+                    may_roll_tokens: true,
+                    r2: Some(Permission::Edit),
+                    ..TokenOptions::new(DEMO_TOKEN_ID, DEMO_TOKEN)
+                },
                 TokenOptions {
                     name: "token manager".into(),
                     zones: Some(Vec::new()),

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use super::bucket_route::{self, BucketOperation};
+
 /// The prefix of all paths.
 pub(crate) const PREFIX: &str = "/client/v4";
 
@@ -29,6 +31,7 @@ pub(crate) enum Operation {
     VerifyAccountToken,
     RollUserToken,
     RollAccountToken,
+    Buckets(BucketOperation),
 }
 
 impl Operation {
@@ -52,6 +55,7 @@ impl Operation {
             Self::GetUserToken | Self::GetAccountToken => "cloudflare.tokens.get",
             Self::VerifyUserToken | Self::VerifyAccountToken => "cloudflare.tokens.verify",
             Self::RollUserToken | Self::RollAccountToken => "cloudflare.tokens.roll",
+            Self::Buckets(operation) => operation.name(),
         }
     }
 
@@ -75,7 +79,7 @@ pub(crate) struct Route<'p> {
     pub(crate) operation: Operation,
     pub(crate) zone: &'p str,
     pub(crate) account: &'p str,
-    /// The record's or the token's id.
+    /// The record's or the token's id, or the bucket's name.
     pub(crate) id: &'p str,
 }
 
@@ -107,6 +111,10 @@ pub(crate) fn route<'p>(method: &Method, path: &'p str) -> Option<Route<'p>> {
         ("GET", ["accounts", account, "tokens", id]) => (Operation::GetAccountToken, none, *account, *id),
         ("PUT", ["user", "tokens", id, "value"]) => (Operation::RollUserToken, none, none, *id),
         ("PUT", ["accounts", account, "tokens", id, "value"]) => (Operation::RollAccountToken, none, *account, *id),
+        (method, ["accounts", account, "r2", "buckets", rest @ ..]) => {
+            let (operation, bucket) = bucket_route::route(method, rest)?;
+            (Operation::Buckets(operation), none, *account, bucket)
+        }
         _ => return None,
     };
     Some(Route { operation, zone, account, id })

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::{
+    bucket_route::BucketOperation,
     error::ApiError,
     options::{Permission, TokenOptions, TokenOwner, TokenStatus},
     route::{Operation, Route},
@@ -74,6 +75,15 @@ impl TokenOptions {
     /// Whether it knows the zone.
     pub(crate) fn covers(&self, zone: &str) -> bool {
         self.zones.as_ref().is_none_or(|zones| zones.iter().any(|known| known == zone))
+    }
+
+    /// Whether it may do this with buckets.
+    pub(crate) fn check_buckets(&self, operation: BucketOperation) -> Result<(), ApiError> {
+        match self.r2 {
+            Some(Permission::Edit) => Ok(()),
+            Some(Permission::Read) if !operation.edits() => Ok(()),
+            _ => Err(ApiError::authentication()),
+        }
     }
 
     /// Whether it may do this in a zone that exists.

@@ -1,7 +1,7 @@
 //! Fault rules as one line: `POST /v1/compute/instances lost-after count=1`.
 //!
-//! Words in any order. Which calls: an HTTP method, a path (begins with `/`), a service (`cloudflare`, `contabo`) or a call's stable
-//! name (has a dot), the last two with `*` for any characters. What: `lost-before`, `lost-after`, `cut-body`,
+//! Words in any order. Which calls: an HTTP method, a path (begins with `/`), a service (`cloudflare`,
+//! `contabo`, `r2`) or a call's stable name (has a dot), the last two with `*` for any characters. What: `lost-before`, `lost-after`, `cut-body`,
 //! `status=N [retry-after=S] [body=TEXT] [after]`, `html[=N] [after]`, `delay=MS [after]`, `stuck=STATUS [instance=N]`.
 //! When: `nth=N`, `count=N`, `probability=P [seed=N]`.
 
@@ -142,6 +142,8 @@ impl Rule {
             self.service = Some(Service::Cloudflare);
         } else if word == "contabo" {
             self.service = Some(Service::Contabo);
+        } else if word == "r2" {
+            self.service = Some(Service::R2);
         } else if word == "*" {
             self.route = None;
         } else if !word.contains('=') && (word.contains('.') || word.contains('*')) {
@@ -158,6 +160,7 @@ impl fmt::Display for Rule {
         match self.service {
             Some(Service::Cloudflare) => formatter.write_str("cloudflare ")?,
             Some(Service::Contabo) => formatter.write_str("contabo ")?,
+            Some(Service::R2) => formatter.write_str("r2 ")?,
             Some(Service::Other) | None => {}
         }
         for text in [&self.method, &self.path, &self.route].into_iter().flatten() {
@@ -217,6 +220,8 @@ mod tests {
             "POST /v1/compute/instances lost-after count=1",
             "cloudflare.records.batch status=429 retry-after=3 nth=2",
             "contabo GET status=500 after body=oops",
+            "r2 PUT status=503",
+            "r2.objects.put lost-after nth=2",
             "delay=200 after probability=0.25 seed=7",
             "cloudflare *list* html=503",
             "cut-body",

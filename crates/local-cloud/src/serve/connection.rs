@@ -21,17 +21,21 @@ use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
     CallLost, LocalCloud,
-    cloud::{Reply, json_answer},
+    cloud::{Door, Reply, json_answer},
+    r2,
 };
 
-const BODY_LIMIT: usize = 100 * 1024 * 1024;
+/// The most MiB of a body, which is read whole.
+const BODY_LIMIT: usize = 100;
+/// The same for S3, whose single uploads the platform takes up to 5 GiB.
+const R2_BODY_LIMIT: usize = 512;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) async fn serve(cloud: LocalCloud, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn serve(cloud: LocalCloud, door: Door, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be set to send at once");
     }
-    let service = service_fn(|request| answer(cloud.clone(), request));
+    let service = service_fn(|request| answer(cloud.clone(), door, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -51,23 +55,36 @@ pub(super) async fn serve(cloud: LocalCloud, stream: TcpStream, mut stopped: wat
 }
 
 /// An error makes hyper close the connection without a byte of an answer, which is what a lost call is.
-async fn answer(cloud: LocalCloud, request: Request<Incoming>) -> Result<Response<Sent>, CallLost> {
+async fn answer(cloud: LocalCloud, door: Door, request: Request<Incoming>) -> Result<Response<Sent>, CallLost> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+    let limit = match door {
+        Door::Apis => BODY_LIMIT,
+        Door::R2 => R2_BODY_LIMIT,
+    };
+    let body = match Limited::new(body, limit * 1024 * 1024).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            let text = "the body is larger than 100 MiB";
-            return Ok(whole(json_answer(StatusCode::PAYLOAD_TOO_LARGE, &json!({"message": text}))));
+            return Ok(whole(failure(
+                door,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &format!("the body is larger than {limit} MiB"),
+            )));
         }
         Err(_) => {
-            let text = "the body could not be read";
-            return Ok(whole(json_answer(StatusCode::BAD_REQUEST, &json!({"message": text}))));
+            return Ok(whole(failure(door, StatusCode::BAD_REQUEST, "the body could not be read")));
         }
     };
-    match cloud.reply(Request::from_parts(parts, body)).await {
+    match cloud.reply(door, Request::from_parts(parts, body)).await {
         Reply::Whole(response) => Ok(whole(response)),
         Reply::Cut(response) => Ok(cut(response)),
         Reply::Lost(lost) => Err(lost),
+    }
+}
+
+fn failure(door: Door, status: StatusCode, text: &str) -> Response<Bytes> {
+    match door {
+        Door::Apis => json_answer(status, &json!({"message": text})),
+        Door::R2 => r2::failure(status, Some(text)),
     }
 }
 

@@ -52,12 +52,12 @@ impl From<StateError> for Problem {
         let words = error.to_string();
         match error {
             StateError::Refused(Refusal::Locked(_)) | StateError::Locked(_) => Self::new(Code::StateLocked, words),
-            StateError::Refused(_)
-            | StateError::NoWayBack { .. }
-            | StateError::NotDeleted(_)
-            | StateError::NoMirror
-            | StateError::OldUnreachable(_)
-            | StateError::SwitchRefused(_) => Self::new(Code::StateRefused, words),
+            StateError::Refused(_) | StateError::NoWayBack { .. } | StateError::NotDeleted(_) => {
+                Self::new(Code::StateRefused, words)
+            }
+            StateError::NoMirror | StateError::OldUnreachable(_) | StateError::SwitchRefused(_) => {
+                Self::new(Code::SwitchRefused, words)
+            }
             StateError::Content(_) => Self::new(Code::BadState, words),
             StateError::NoState(_) => Self::new(Code::StateNotFound, words),
             StateError::NoVersion { .. } => Self::new(Code::VersionNotFound, words),
@@ -67,7 +67,9 @@ impl From<StateError> for Problem {
             StateError::Busy(_) | StateError::MirrorBusy | StateError::Switching => {
                 Self::new(Code::StatesUnavailable, words)
             }
-            StateError::Moved(_) | StateError::OtherPrimary { .. } | StateError::Copy(_) => {
+            // Migrated states are looked for by whoever reads this.
+            StateError::Moved(_) => Self::new(Code::StatesUnavailable, words),
+            StateError::OtherPrimary { .. } | StateError::Copy(_) => {
                 Self::new(Code::StatesUnavailable, "the stores of the states are not in order").because(words)
             }
             // Where the store is and what it said is for the log alone.

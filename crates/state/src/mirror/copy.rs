@@ -97,19 +97,46 @@ async fn contents(
     known: &HashSet<BlobKey>,
     fresh: &mut Option<(BlobKey, Blob)>,
 ) -> Result<bool, CopyError> {
-    for key in source.versions.iter().map(Version::blob_key).filter(|key| !known.contains(key)) {
-        let blob = match fresh.take_if(|(fresh, _)| *fresh == key) {
-            Some((_, blob)) => Some(blob),
-            None => from.blob(state, &key).await?,
-        };
-        let Some(blob) = blob else { return Ok(false) };
-        let blob = envelope::check(state, &key, blob).map_err(|source| CopyError::Damaged {
-            version: Box::new(key),
-            state: state.clone(),
-            source,
-        })?;
-        to.put_blob(state, &key, blob).await?;
+    let mut missing = missing(source, known);
+    let is_fresh = |key: &BlobKey| fresh.as_ref().is_some_and(|(fresh, _)| fresh == key);
+    if !missing.iter().all(is_fresh) {
+        // An earlier copy may have ended in the middle.
+        let there: HashSet<BlobKey> = to.blobs(state).await?.into_iter().map(|entry| entry.key).collect();
+        missing.retain(|key| !there.contains(key));
     }
+    for key in missing {
+        let blob = fresh.take_if(|(fresh, _)| *fresh == key).map(|(_, blob)| blob);
+        if !content(from, to, state, &key, blob).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The contents of a document that are not among the `known` ones, oldest first.
+pub(crate) fn missing(source: &StateDocument, known: &HashSet<BlobKey>) -> Vec<BlobKey> {
+    source.versions.iter().map(Version::blob_key).filter(|key| !known.contains(key)).collect()
+}
+
+/// Copies one content. Answers no if it is not there.
+pub(crate) async fn content(
+    from: &dyn Backend,
+    to: &dyn Backend,
+    state: &StateName,
+    key: &BlobKey,
+    blob: Option<Blob>,
+) -> Result<bool, CopyError> {
+    let blob = match blob {
+        Some(blob) => Some(blob),
+        None => from.blob(state, key).await?,
+    };
+    let Some(blob) = blob else { return Ok(false) };
+    let blob = envelope::check(state, key, blob).map_err(|source| CopyError::Damaged {
+        version: Box::new(*key),
+        state: state.clone(),
+        source,
+    })?;
+    to.put_blob(state, key, blob).await?;
     Ok(true)
 }
 
@@ -141,7 +168,7 @@ fn keys(document: &StateDocument) -> HashSet<BlobKey> {
     document.versions.iter().map(Version::blob_key).collect()
 }
 
-fn parse(store: &dyn Backend, state: &StateName, content: &[u8]) -> Result<StateDocument, CopyError> {
+pub(crate) fn parse(store: &dyn Backend, state: &StateName, content: &[u8]) -> Result<StateDocument, CopyError> {
     StateDocument::parse(content).map_err(|words| CopyError::Document {
         place: store.place().to_owned(),
         state: state.clone(),

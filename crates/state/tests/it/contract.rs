@@ -9,14 +9,21 @@ macro_rules! on_every_store {
     ($($group:ident: $($rule:ident)+;)+) => {
         on_every_store!(@ memory $($group: $($rule)+;)+);
         on_every_store!(@ folder $($group: $($rule)+;)+);
+        on_every_store!(@ s3 $($group: $($rule)+;)+);
+        on_every_store!(@ sqlite $($group: $($rule)+;)+);
+        on_every_store!(@ postgres $($group: $($rule)+;)+);
+        on_every_store!(@ nats $($group: $($rule)+;)+);
+        on_every_store!(@ nats_over_websocket $($group: $($rule)+;)+);
     };
     (@ $store:ident $($group:ident: $($rule:ident)+;)+) => {
         mod $store {
             $(mod $group {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $rule() {
-                    let store = crate::fixture::$store().await;
-                    super::super::$group::$rule(&*store).await;
+                    let test = concat!("contract::", stringify!($store), "::", stringify!($rule));
+                    if let Some(store) = crate::fixture::$store(test).await {
+                        super::super::$group::$rule(&*store).await;
+                    }
                 })+
             })+
         }

@@ -1,21 +1,27 @@
 //! Stores to test, and things to put into them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
-use alfred_state::backend::{Folder, Memory, Revision, Swapped};
+use alfred_state::backend::{Folder, Memory, Nats, NatsOptions, Revision, Sql, Swapped};
 use alfred_state::{Backend, Blob};
+use alfred_testing::nats;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// One empty store, which several processes may open.
+use crate::bucket::Bucket;
+
+/// One empty store, which several processes may open. The functions below make one for a test; where what it needs is not
+/// there, they say so and make none.
 #[async_trait]
 pub(crate) trait Store: Send + Sync {
     /// A handle of its own, as another process has it.
     async fn open(&self) -> Arc<dyn Backend>;
 }
 
-pub(crate) async fn memory() -> Box<dyn Store> {
+pub(crate) async fn memory(_test: &str) -> Option<Box<dyn Store>> {
     struct InMemory(Memory);
 
     #[async_trait]
@@ -25,10 +31,10 @@ pub(crate) async fn memory() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InMemory(Memory::new("test")))
+    Some(Box::new(InMemory(Memory::new("test"))))
 }
 
-pub(crate) async fn folder() -> Box<dyn Store> {
+pub(crate) async fn folder(_test: &str) -> Option<Box<dyn Store>> {
     struct InFolder(tempfile::TempDir);
 
     #[async_trait]
@@ -38,7 +44,101 @@ pub(crate) async fn folder() -> Box<dyn Store> {
         }
     }
 
-    Box::new(InFolder(tempfile::tempdir().unwrap()))
+    Some(Box::new(InFolder(tempfile::tempdir().unwrap())))
+}
+
+#[async_trait]
+impl Store for Bucket {
+    async fn open(&self) -> Arc<dyn Backend> {
+        Arc::new(Self::open(self).await)
+    }
+}
+
+pub(crate) async fn s3(_test: &str) -> Option<Box<dyn Store>> {
+    Some(Box::new(Bucket::start().await))
+}
+
+pub(crate) async fn sqlite(_test: &str) -> Option<Box<dyn Store>> {
+    struct InSqlite(tempfile::TempDir);
+
+    #[async_trait]
+    impl Store for InSqlite {
+        async fn open(&self) -> Arc<dyn Backend> {
+            Arc::new(Sql::open(&sqlite_address(&self.0)).await.unwrap())
+        }
+    }
+
+    Some(Box::new(InSqlite(tempfile::tempdir().unwrap())))
+}
+
+pub(crate) fn sqlite_address(folder: &tempfile::TempDir) -> String {
+    format!("sqlite://{}/states.sqlite", folder.path().display())
+}
+
+pub(crate) async fn postgres(_test: &str) -> Option<Box<dyn Store>> {
+    struct InPostgres(String);
+
+    #[async_trait]
+    impl Store for InPostgres {
+        async fn open(&self) -> Arc<dyn Backend> {
+            Arc::new(Sql::open(&self.0).await.unwrap())
+        }
+    }
+
+    Some(Box::new(InPostgres(postgres_address())))
+}
+
+/// The address of a new, empty database.
+pub(crate) fn postgres_address() -> String {
+    let server = alfred_testing::postgres::Server::shared().unwrap_or_else(|words| panic!("{words}"));
+    server.create_database().unwrap()
+}
+
+/// A server of NATS; none, if there is no program, which is then said.
+pub(crate) fn nats_server(test: &str, settings: &nats::Settings) -> Option<nats::Server> {
+    let program = nats::server(test)?;
+    Some(nats::Server::start(&program, settings).unwrap_or_else(|words| panic!("{words}")))
+}
+
+struct InNats {
+    server: nats::Server,
+    over_websocket: bool,
+}
+
+#[async_trait]
+impl Store for InNats {
+    async fn open(&self) -> Arc<dyn Backend> {
+        let url = if self.over_websocket { self.server.websocket_url() } else { self.server.url() };
+        Arc::new(Nats::open(&url, "states", &NatsOptions::default(), Chance::new()).await.unwrap())
+    }
+}
+
+pub(crate) async fn nats(test: &str) -> Option<Box<dyn Store>> {
+    let server = nats_server(test, &nats::Settings::default())?;
+    Some(Box::new(InNats { server, over_websocket: false }))
+}
+
+pub(crate) async fn nats_over_websocket(test: &str) -> Option<Box<dyn Store>> {
+    let server = nats_server(test, &nats::Settings::default())?;
+    Some(Box::new(InNats { server, over_websocket: true }))
+}
+
+/// Numbers that differ from call to call and from process to process.
+pub(crate) struct Chance(AtomicU64);
+
+impl Chance {
+    pub(crate) fn new() -> Arc<Self> {
+        static HANDLES: AtomicU64 = AtomicU64::new(1);
+        let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self(AtomicU64::new(u64::from(std::process::id()) << 40 | handle << 24)))
+    }
+}
+
+impl Random for Chance {
+    fn fill(&self, bytes: &mut [u8]) {
+        let seed = self.0.fetch_add(1, Ordering::Relaxed);
+        bytes.copy_from_slice(&noise(bytes.len(), seed));
+    }
 }
 
 pub(crate) fn name(text: &str) -> StateName {
@@ -47,7 +147,7 @@ pub(crate) fn name(text: &str) -> StateName {
 
 /// The key of a version; `fill` stands for its content.
 pub(crate) fn key(serial: u64, fill: u8) -> BlobKey {
-    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, tag: BlobTag(1) }
+    BlobKey { version: VersionKey { serial, sha256: Checksum([fill; 32]) }, tag: BlobTag(7) }
 }
 
 /// Bytes that do not repeat soon, another sequence for each seed.

@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy sees no test in functions that tests call")]
 
+mod bucket;
 mod contract;
+mod damage;
 mod fixture;
 mod folder;
+mod nats;
+mod proxy;
+mod s3;
+mod sql;

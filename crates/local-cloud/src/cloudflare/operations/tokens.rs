@@ -89,6 +89,11 @@ fn view(world: &World, token: &TokenOptions, now: Timestamp) -> Value {
     if token.zones.as_ref().is_none_or(|zones| !zones.is_empty()) {
         policies.push(policy(1, &[dns, "Zone Read"], &resources));
     }
+    if let Some(permission) = token.r2 {
+        let group = if permission == Permission::Edit { "Workers R2 Storage Write" } else { "Workers R2 Storage Read" };
+        let resource = format!("com.cloudflare.api.account.{account}");
+        policies.push(policy(3, &[group], &json!({resource: "*"})));
+    }
     if token.may_roll_tokens {
         let (group, resource) = match token.owner {
             TokenOwner::User => ("API Tokens Write", "com.cloudflare.api.user.*".to_owned()),

@@ -1,6 +1,6 @@
 //! Immutable contents.
 
-use alfred_model::state::BlobTag;
+use alfred_model::state::{BlobKey, BlobTag};
 use alfred_state::Blob;
 use alfred_state::backend::{BlobEntry, Put};
 use bytes::Bytes;
@@ -50,9 +50,8 @@ pub(crate) async fn blobs_are_listed_by_key_with_their_lengths(store: &dyn Store
     let backend = store.open().await;
     let state = name("listed");
     assert_eq!(backend.blobs(&state).await.unwrap(), []);
-    let mut encrypted = key(9, 9);
-    encrypted.tag = BlobTag(2);
-    let mut keys = vec![key(u64::MAX, 1), key(10, 0), encrypted, key(9, 9), key(9, 8), key(0, 255)];
+    let other = BlobKey { tag: BlobTag(u64::MAX), ..key(9, 9) };
+    let mut keys = vec![key(u64::MAX, 1), key(10, 0), other, key(9, 9), key(9, 8), key(0, 255)];
     for (length, key) in (1..).zip(&keys) {
         assert_eq!(backend.put_blob(&state, key, blob(&noise(length, 1))).await.unwrap(), Put::Created);
     }
@@ -66,9 +65,7 @@ pub(crate) async fn blobs_are_listed_by_key_with_their_lengths(store: &dyn Store
 
 pub(crate) async fn blobs_of_other_states_and_keys_are_others(store: &dyn Store) {
     let backend = store.open().await;
-    let mut encrypted = key(1, 1);
-    encrypted.tag = BlobTag(2);
-    let keys = [key(1, 1), key(1, 2), key(2, 1), encrypted];
+    let keys = [key(1, 1), key(1, 2), key(2, 1), BlobKey { tag: BlobTag(8), ..key(1, 1) }];
     let names = ["a", "a/b", "a.b", "a/b/c", "b"].map(name);
     for (number, state) in (0..).zip(&names) {
         for (seed, key) in (number * 10..).zip(&keys) {

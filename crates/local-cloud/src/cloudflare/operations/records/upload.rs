@@ -22,7 +22,7 @@ pub(super) async fn read(call: &Call<'_>) -> Result<Upload, ApiError> {
         return Err(ApiError::import_too_large());
     }
     let mut request = Request::new(Body::from(call.body.clone()));
-    if let Some(content_type) = &call.content_type {
+    if let Some(content_type) = call.headers.get(header::CONTENT_TYPE) {
         request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
     }
     let mut form = Multipart::from_request(request, &())

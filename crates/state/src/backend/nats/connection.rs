@@ -1,0 +1,260 @@
+//! One connection, the bucket and the stream behind it, and writes that are sent again until they are answered.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::{self, Context};
+use async_nats::{ConnectOptions, ServerAddr};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::NatsOptions;
+use super::failure::{Refusal, connect_error, stream_error, words};
+use crate::backend::BackendError;
+use crate::backend::place::Place;
+
+/// An answer is waited for so long, and asked for so many times.
+const PATIENCE: Duration = Duration::from_secs(3);
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Cloudflare cuts WebSockets that are idle for 100 seconds.
+const PING: Duration = Duration::from_secs(30);
+
+/// A connection and what it is for.
+pub(super) struct Connection {
+    pub(super) place: Place,
+    pub(super) bucket: String,
+    pub(super) context: Context,
+    pub(super) documents: Stream<()>,
+    pub(super) contents: Stream<()>,
+}
+
+/// What a write that depends on its subject's last sequence came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    /// It is the last message now, under this sequence.
+    At(u64),
+    /// The last message was another, at the first sending: this one was not taken.
+    Refused,
+    /// The last message was another at a later sending: it may be that an earlier one was taken and its answer was lost.
+    RefusedLater,
+}
+
+impl Connection {
+    pub(super) async fn open(address: &str, bucket: &str, options: &NatsOptions) -> Result<Self, BackendError> {
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_bucket = (1..=64).contains(&bucket.len()) && bucket.bytes().all(is_known);
+        let parsed = parse(address);
+        let host = parsed
+            .as_ref()
+            .map_or_else(|| "…".to_owned(), |(server, _)| format!("{}:{}", server.host(), server.port()));
+        let place = Place(format!("nats {host} {bucket}"));
+        if !is_bucket {
+            return Err(
+                place.refused("the name of a bucket has 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`")
+            );
+        }
+        let (server, login) = parsed.ok_or_else(|| {
+            place.refused("its address cannot be read: it must be `nats://HOST:PORT`, or begin with `tls://`, `ws://` or `wss://`")
+        })?;
+        let client = connect(&place, server, login, options).await?;
+        let mut context = jetstream::new(client);
+        context.set_timeout(PATIENCE);
+        let documents =
+            stream(&place, &context, config(options, format!("KV_{bucket}"), format!("$KV.{bucket}.>"))).await?;
+        let contents = format!("{bucket}-contents");
+        let contents = stream(&place, &context, config(options, contents.clone(), format!("{contents}.>"))).await?;
+        Ok(Self { place, bucket: bucket.to_owned(), context, documents, contents })
+    }
+
+    /// The most that one message may hold, in bytes, with its headers.
+    pub(super) fn message_max(&self) -> usize {
+        self.context.client().server_info().max_payload
+    }
+
+    /// Sends a message that names the sequence its subject must be at, until it is answered. So it is taken once at the most.
+    /// `id` goes with it and tells it from every other.
+    pub(super) async fn publish(
+        &self,
+        subject: &str,
+        id: &str,
+        message: impl Fn() -> PublishMessage,
+    ) -> Result<Published, BackendError> {
+        let mut last_words = String::new();
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let sent = async { self.context.send_publish(subject.to_owned(), message().message_id(id)).await?.await };
+            let error = match sent.await {
+                Ok(ack) => return Ok(Published::At(ack.sequence)),
+                Err(error) => error,
+            };
+            match error.kind() {
+                PublishErrorKind::WrongLastSequence if attempt == 0 => return Ok(Published::Refused),
+                PublishErrorKind::WrongLastSequence => return Ok(Published::RefusedLater),
+                PublishErrorKind::MaxPayloadExceeded => {
+                    return Err(self.place.refused(format_args!(
+                        "a message may have {} bytes there, which is too few: raise `max_payload`, or keep fewer versions",
+                        self.message_max()
+                    )));
+                }
+                PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::StreamNotFound => {
+                    last_words = words(&error);
+                }
+                _ => match Refusal::of(&error) {
+                    Some(refusal) => return Err(self.place.refused(refusal)),
+                    None => last_words = words(&error),
+                },
+            }
+        }
+        Err(self.place.unavailable(last_words))
+    }
+
+    /// The last message of a subject, as the stream's leader has it.
+    pub(super) async fn last(&self, stream: &Stream<()>, subject: &str) -> Result<Option<StreamMessage>, BackendError> {
+        let ask = || async {
+            match stream.get_last_raw_message_by_subject(subject).await {
+                Ok(message) => Ok(Some(message)),
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                Err(error) => Err(words(&error)),
+            }
+        };
+        self.repeat(ask).await
+    }
+
+    /// Asks until there is an answer; only for what may be asked any number of times.
+    pub(super) async fn repeat<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, BackendError>
+    where
+        F: Future<Output = Result<T, String>>,
+    {
+        let mut last_words = String::new();
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match tokio::time::timeout(2 * PATIENCE, ask()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(words)) => last_words = words,
+                Err(_) => "it did not answer in time".clone_into(&mut last_words),
+            }
+        }
+        Err(self.place.unavailable(last_words))
+    }
+}
+
+/// Who an address says that asks.
+enum Login {
+    Nobody,
+    Token(SecretString),
+    User { name: String, password: SecretString },
+}
+
+/// Takes an address apart: the server, and what stands before the `@`, which the client would not look at.
+fn parse(address: &str) -> Option<(ServerAddr, Login)> {
+    let mut url = reqwest::Url::parse(address).ok().filter(reqwest::Url::has_host)?;
+    let name = decoded(url.username())?;
+    let password = url.password().map(decoded);
+    let login = match password {
+        _ if name.is_empty() => Login::Nobody,
+        Some(password) => Login::User { name, password: password?.into() },
+        None => Login::Token(name.into()),
+    };
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some((ServerAddr::from_url(url).ok()?, login))
+}
+
+/// Undoes percent-encoding.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+async fn connect(
+    place: &Place,
+    server: ServerAddr,
+    login: Login,
+    options: &NatsOptions,
+) -> Result<async_nats::Client, BackendError> {
+    let mut connect = ConnectOptions::new()
+        .name("alfred states")
+        .connection_timeout(PATIENCE)
+        .request_timeout(Some(PATIENCE))
+        .ping_interval(PING);
+    if server.is_websocket() {
+        // What a server tells of its neighbours are addresses for plain connections.
+        connect = connect.ignore_discovered_servers();
+    }
+    connect = match login {
+        Login::Nobody => connect,
+        Login::Token(token) => connect.token(token.expose_secret().to_owned()),
+        Login::User { name, password } => connect.user_and_password(name, password.expose_secret().to_owned()),
+    };
+    if let Some(credentials) = &options.credentials {
+        connect = connect.credentials(credentials.expose_secret()).map_err(|_| {
+            place.refused("its credentials cannot be read: they must be the content of a `.creds` file")
+        })?;
+    }
+    connect.connect(server).await.map_err(|error| connect_error(place, &error))
+}
+
+fn config(options: &NatsOptions, name: String, subjects: String) -> Config {
+    let is_documents = name.starts_with("KV_");
+    Config {
+        name,
+        subjects: vec![subjects],
+        // A document is its last value; a content has one value ever.
+        max_messages_per_subject: if is_documents { 1 } else { -1 },
+        max_bytes: options.max_bytes.unwrap_or(-1),
+        // Without room, a write is refused, and nothing old is thrown away for it.
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        num_replicas: options.replicas.unwrap_or(1),
+        allow_rollup: is_documents,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+/// The stream of this name, made if there is none.
+async fn stream(place: &Place, context: &Context, config: Config) -> Result<Stream<()>, BackendError> {
+    let name = config.name.clone();
+    context.get_or_create_stream(config).await.map_err(|error| stream_error(place, &name, &error))?;
+    context.get_stream_no_info(&name).await.map_err(|error| place.unavailable(words(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let (server, login) = parse("wss://al%40fred:cor%2Frect@edge.example/team/a").unwrap();
+        assert_eq!(server.as_url_str(), "wss://edge.example/team/a");
+        assert!(
+            matches!(login, Login::User { name, password } if name == "al@fred" && password.expose_secret() == "cor/rect")
+        );
+        let (server, login) = parse("nats://token@[::1]").unwrap();
+        assert_eq!((server.host(), server.port()), ("::1", 4222));
+        assert!(matches!(login, Login::Token(token) if token.expose_secret() == "token"));
+        assert!(matches!(parse("tls://connect.ngs.global").unwrap().1, Login::Nobody));
+        for wrong in ["", "nats", "ftp://host", "nats://", "nats://a%ff@host", "nats://a%f@host"] {
+            assert!(parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

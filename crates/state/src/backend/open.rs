@@ -1,0 +1,227 @@
+//! A backend from its address.
+//!
+//! | address | what |
+//! |---|---|
+//! | `/var/lib/alfred/states`, `file:///var/lib/alfred/states` | a folder |
+//! | `r2://BUCKET/PREFIX`, `s3://BUCKET/PREFIX` | a bucket |
+//! | `nats://HOST:PORT/BUCKET`, also `tls://` | JetStream |
+//! | `wss://HOST/PATH?bucket=BUCKET`, also `ws://` | JetStream over a WebSocket; the path is the server's |
+//! | `sqlite:///var/lib/alfred/states.sqlite` | a SQLite file |
+//! | `postgres://USER:PASSWORD@HOST/DATABASE` | PostgreSQL |
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alfred_model::seam::Random;
+use secrecy::SecretString;
+
+use super::place::Place;
+use super::{Backend, BackendError, Folder, Nats, NatsOptions, Patience, S3, S3Options, Sql};
+
+/// The bucket of NATS, where the address names none.
+const NATS_BUCKET: &str = "alfred-states";
+
+/// What an address does not say. Nothing of it need be given for a folder or a database.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Draws what tells one write from another.
+    pub random: Arc<dyn Random>,
+    /// The address of R2 or another S3: `https://ACCOUNT.r2.cloudflarestorage.com`. Needed for `r2://`.
+    pub endpoint: Option<String>,
+    /// The region; `auto` for `r2://` and `us-east-1` for `s3://`, where absent.
+    pub region: Option<String>,
+    /// Who asks R2 or S3.
+    pub access_key_id: Option<SecretString>,
+    /// Proves it.
+    pub secret_access_key: Option<SecretString>,
+    /// How long failures of R2 or S3 are put up with.
+    pub patience: Patience,
+    /// Who asks NATS, and how its bucket is made.
+    pub nats: NatsOptions,
+}
+
+impl OpenOptions {
+    /// Nothing is given.
+    pub fn new(random: Arc<dyn Random>) -> Self {
+        Self {
+            random,
+            endpoint: None,
+            region: None,
+            access_key_id: None,
+            secret_access_key: None,
+            patience: Patience::default(),
+            nats: NatsOptions::default(),
+        }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OpenOptions")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &self.secret_access_key)
+            .field("patience", &self.patience)
+            .field("nats", &self.nats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the backend at an address, and makes what it needs there if it is missing: a folder, tables, a bucket of NATS.
+/// A bucket of R2 or S3 must be there.
+pub async fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Backend>, BackendError> {
+    match Address::parse(address)? {
+        Address::Folder(path) => Ok(Arc::new(Folder::open(&path).await?)),
+        Address::Bucket { kind, bucket, prefix } => {
+            let place = Place(format!("{kind} {bucket}"));
+            let s3 = s3_options(kind, options).map_err(|words| place.refused(words))?;
+            Ok(Arc::new(S3::open(kind, bucket, prefix, &s3, Arc::clone(&options.random)).await?))
+        }
+        Address::Nats { server, bucket } => {
+            Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.random)).await?))
+        }
+        Address::Database(address) => Ok(Arc::new(Sql::open(address).await?)),
+    }
+}
+
+/// An address, taken apart. It may hold a password, so that there is no `Debug`.
+enum Address<'a> {
+    Folder(PathBuf),
+    Bucket { kind: &'static str, bucket: &'a str, prefix: &'a str },
+    Nats { server: String, bucket: String },
+    Database(&'a str),
+}
+
+impl<'a> Address<'a> {
+    fn parse(address: &'a str) -> Result<Self, BackendError> {
+        let unknown = || Place("the address of a store of states".to_owned());
+        let Some((scheme, rest)) = address.split_once("://") else {
+            if address.is_empty() || address.contains('\0') {
+                return Err(unknown().refused("it is empty: name a folder, or an address such as `r2://BUCKET/PREFIX`"));
+            }
+            return Ok(Self::Folder(address.into()));
+        };
+        match scheme {
+            "file" if rest.starts_with('/') && !rest.contains('\0') => Ok(Self::Folder(rest.into())),
+            "file" => Err(unknown().refused("`file://` must be followed by a path that begins with `/`")),
+            "r2" => Ok(Self::bucket("r2", rest)),
+            "s3" => Ok(Self::bucket("s3", rest)),
+            "nats" | "tls" | "ws" | "wss" => Self::nats(address).ok_or_else(|| {
+                unknown().refused("it must be `nats://HOST:PORT/BUCKET`, or `wss://HOST/PATH?bucket=BUCKET` for a WebSocket")
+            }),
+            "sqlite" | "postgres" | "postgresql" => Ok(Self::Database(address)),
+            // Not even the scheme is repeated: nobody knows what it was meant to be.
+            _ => Err(unknown().refused(
+                "it begins with none of `file://`, `r2://`, `s3://`, `nats://`, `tls://`, `ws://`, `wss://`, `sqlite://` and \
+                 `postgres://`",
+            )),
+        }
+    }
+
+    fn bucket(kind: &'static str, rest: &'a str) -> Self {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        Self::Bucket { kind, bucket, prefix }
+    }
+
+    fn nats(address: &str) -> Option<Self> {
+        let mut url = reqwest::Url::parse(address).ok().filter(reqwest::Url::has_host)?;
+        let mut bucket = None;
+        for (name, value) in url.query_pairs() {
+            if name != "bucket" {
+                return None;
+            }
+            bucket = Some(value.into_owned());
+        }
+        url.set_query(None);
+        if matches!(url.scheme(), "nats" | "tls") {
+            let path = url.path().trim_matches('/').to_owned();
+            if !path.is_empty() {
+                bucket = Some(path);
+            }
+            url.set_path("");
+        }
+        Some(Self::Nats { server: url.to_string(), bucket: bucket.unwrap_or_else(|| NATS_BUCKET.to_owned()) })
+    }
+}
+
+fn s3_options(kind: &str, options: &OpenOptions) -> Result<S3Options, String> {
+    let missing = |what: &str| format!("{what} is not given");
+    if kind == "r2" && options.endpoint.is_none() {
+        return Err(missing("its endpoint, `https://ACCOUNT.r2.cloudflarestorage.com`,"));
+    }
+    let region = if kind == "r2" { "auto" } else { "us-east-1" };
+    Ok(S3Options {
+        endpoint: options.endpoint.clone(),
+        region: options.region.clone().unwrap_or_else(|| region.to_owned()),
+        access_key_id: options.access_key_id.clone().ok_or_else(|| missing("the id of its access key"))?,
+        secret_access_key: options.secret_access_key.clone().ok_or_else(|| missing("the secret of its access key"))?,
+        patience: options.patience,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an address was taken for.
+    fn read(address: &str) -> String {
+        match Address::parse(address) {
+            Ok(Address::Folder(path)) => format!("folder {}", path.display()),
+            Ok(Address::Bucket { kind, bucket, prefix }) => format!("{kind} {bucket} `{prefix}`"),
+            Ok(Address::Nats { server, bucket }) => format!("nats {server} {bucket}"),
+            Ok(Address::Database(address)) => format!("database {address}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        for (address, expected) in [
+            ("/var/lib/states", "folder /var/lib/states"),
+            ("states", "folder states"),
+            ("file:///var/lib/a b", "folder /var/lib/a b"),
+            ("r2://bucket", "r2 bucket ``"),
+            ("s3://bucket/team/states", "s3 bucket `team/states`"),
+            ("nats://127.0.0.1:4222", "nats nats://127.0.0.1:4222 alfred-states"),
+            ("nats://user:pass@host/team", "nats nats://user:pass@host team"),
+            ("tls://connect.ngs.global/team", "nats tls://connect.ngs.global team"),
+            ("nats://host?bucket=team", "nats nats://host team"),
+            ("wss://edge.example/region/eu?bucket=team", "nats wss://edge.example/region/eu team"),
+            ("ws://127.0.0.1:8080", "nats ws://127.0.0.1:8080/ alfred-states"),
+            ("sqlite:///tmp/states.sqlite", "database sqlite:///tmp/states.sqlite"),
+            ("postgresql://db/states", "database postgresql://db/states"),
+        ] {
+            assert_eq!(read(address), expected, "{address}");
+        }
+        for wrong in
+            ["", "file://states", "gopher://secret@host", "nats://", "nats://host?secret=1", "wss://host/?bucke=x"]
+        {
+            let words = read(wrong);
+            assert!(words.starts_with("the address of a store of states refused: "), "{wrong}: {words}");
+            assert!(!words.contains("secret"), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_for_a_bucket_is_said() {
+        struct Same;
+        impl Random for Same {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(4);
+            }
+        }
+        let mut options = OpenOptions::new(Arc::new(Same));
+        assert!(s3_options("r2", &options).unwrap_err().contains("its endpoint"));
+        options.endpoint = Some("https://account.r2.cloudflarestorage.com".to_owned());
+        assert_eq!(s3_options("r2", &options).unwrap_err(), "the id of its access key is not given");
+        options.access_key_id = Some("id".into());
+        assert_eq!(s3_options("r2", &options).unwrap_err(), "the secret of its access key is not given");
+        options.secret_access_key = Some("horse".into());
+        assert_eq!(s3_options("r2", &options).unwrap().region, "auto");
+        assert_eq!(s3_options("s3", &options).unwrap().region, "us-east-1");
+        assert!(!format!("{options:?}").contains("horse"));
+    }
+}
