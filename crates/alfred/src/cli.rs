@@ -94,7 +94,7 @@ pub(crate) enum Command {
     /// Run the control plane
     Up(UpArguments),
 
-    /// Run the local cloud alone: Cloudflare DNS, Contabo and a DNS server, for tests of anything
+    /// Run the local cloud alone: Cloudflare DNS and R2, Contabo and a DNS server, for tests of anything
     Cloud(Box<CloudArguments>),
 
     /// Create, list, watch and delete environments
@@ -163,6 +163,10 @@ pub(crate) struct UpArguments {
     /// Where the local cloud's DNS server listens
     #[arg(long, value_name = "IP:PORT", requires = "local", default_value = "127.0.0.1:0")]
     pub(crate) cloud_dns: SocketAddr,
+
+    /// Where the local cloud's R2 (S3) listens
+    #[arg(long, value_name = "IP:PORT", requires = "local", default_value = "127.0.0.1:0")]
+    pub(crate) cloud_r2: SocketAddr,
 
     /// Make the local cloud answer at once, without the delays of a real one
     #[arg(long, requires = "local")]

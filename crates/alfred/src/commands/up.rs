@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use alfred_engine::{Engine, Parts, Settings};
 use alfred_local_cloud::Running;
+use alfred_local_cloud::r2::{DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY};
 use alfred_model::id::InstallationId;
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock as _, Random as _};
@@ -225,10 +226,17 @@ fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Runni
             "data_dir": context.config.text(Key::DataDir),
             "cloud_url": cloud.map(|cloud| format!("http://{}", cloud.http_address)),
             "dns_server": cloud.map(|cloud| cloud.dns_address.to_string()),
+            "r2_endpoint": cloud.map(super::cloud::r2_endpoint),
         }))?;
     }
     if let Some(cloud) = cloud {
         context.printer.note(format_args!("local cloud:  http://{}, DNS on {}", cloud.http_address, cloud.dns_address));
+        // Its secret is published with this program and opens nothing else.
+        context.printer.note(format_args!(
+            "its R2:       R2_ENDPOINT={} AWS_ACCESS_KEY_ID={DEMO_ACCESS_KEY_ID} \
+             AWS_SECRET_ACCESS_KEY={DEMO_SECRET_ACCESS_KEY}",
+            super::cloud::r2_endpoint(cloud)
+        ));
     }
     context.printer.note(format_args!("alfred is up: {url}"));
     if Some(url.as_str()) != context.config.text(Key::Url) {
