@@ -26,8 +26,9 @@ pub(crate) use env::{
 };
 pub(crate) use state::{
     OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
-    StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateRevokeArguments,
-    StateRollBackArguments, StateSettingsArguments, StateSubject, StateVersionArguments,
+    StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateMigrateArguments,
+    StateRevokeArguments, StateRollBackArguments, StateSettingsArguments, StateSubject, StateSwitchArguments,
+    StateVersionArguments,
 };
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 pub(crate) use vm::{AdoptArguments, CancelArguments, OrderArguments, PoolArguments, PoolCommand, VmCommand};

@@ -112,6 +112,72 @@ pub(crate) enum StateCommand {
 
     /// Show who read, wrote, locked or was refused what
     Log(StateLogArguments),
+
+    /// Show the two stores that states are kept in: which one counts, and whether the other has everything
+    #[command(after_help = "Example:\n  alfred state mirror")]
+    Mirror,
+
+    /// Make the second of two stores the one that counts, or go back
+    Switch(StateSwitchArguments),
+
+    /// Move states from one store to another with all versions, without a server
+    Migrate(StateMigrateArguments),
+}
+
+/// What `alfred state switch` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alfred state switch --trial 30m\n  alfred state switch --without-old   # the old one is gone"
+)]
+pub(crate) struct StateSwitchArguments {
+    /// Go back by itself if the new one fails within this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) trial: Option<Ttl>,
+
+    /// More failed calls of a hundred are too many
+    #[arg(long, value_name = "PERCENT", requires = "trial", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_errors: Option<u8>,
+
+    /// A slower median of calls, in milliseconds, is too slow
+    #[arg(long, value_name = "MS", requires = "trial")]
+    pub(crate) max_latency: Option<u32>,
+
+    /// Leave the old one as it is, because it cannot be reached
+    #[arg(long)]
+    pub(crate) without_old: bool,
+
+    /// Accept this loss, as the refusal names it
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) accept_loss: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What `alfred state migrate` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alfred state migrate /var/lib/alfred/states r2://my-states\n  \
+                        alfred state migrate terraform.tfstate r2://my-states --state team/network\n  \
+                        alfred state migrate https://gitlab.example/api/v4/projects/1/terraform/state/x nats://host/states --state x\n\n\
+                        Addresses are those of `ALFRED_STATE`. Stop writing to the source first, or lock it: a state that is \
+                        locked is not moved.")]
+pub(crate) struct StateMigrateArguments {
+    /// Where they are: a store, a `terraform.tfstate`, or the address of an HTTP backend
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+
+    /// The store they go to
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+
+    /// Only this one, again for more; for a file or an address its new name
+    #[arg(long = "state", value_name = "NAME", value_parser = StateName::from_str)]
+    pub(crate) states: Vec<StateName>,
+
+    /// Leave the source open for writing, such as for a trial
+    #[arg(long)]
+    pub(crate) leave_open: bool,
 }
 
 /// What `alfred state init` takes.
