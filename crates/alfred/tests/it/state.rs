@@ -5,4 +5,5 @@ mod keys;
 mod protocol;
 mod rights;
 mod stage;
+mod stores;
 mod terraform;

@@ -48,7 +48,8 @@ fn keys_are_never_shown_and_bad_ones_are_refused_at_the_start() {
         ("ALFRED_STATE_KEYS", "a:c2hvcnQ=", "openssl rand -base64 32"),
         ("ALFRED_STATE_SIZE_MAX", "a lot", "256MiB"),
         ("ALFRED_STATE_SIZE_MAX", "1", "1KiB"),
-        ("ALFRED_STATE", "here/there", "a folder"),
+        ("ALFRED_STATE", "here/there", "an absolute path"),
+        ("ALFRED_STATE_MIRROR", "here/there", "an absolute path"),
         ("ALFRED_STATE_KEEP_VERSIONS", "0", "a number from 1 on"),
         ("ALFRED_STATE_KEEP_DAYS", "week", "a number from 1 on"),
     ] {
