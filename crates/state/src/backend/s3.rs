@@ -15,6 +15,7 @@
 mod client;
 mod failure;
 mod journal;
+mod proof;
 
 use std::fmt;
 use std::sync::Arc;
