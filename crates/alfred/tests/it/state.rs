@@ -1,7 +1,9 @@
 //! Terraform states: the real binary, and the real Terraform speaking to it.
 
+mod bucket;
 mod commands;
 mod keys;
+mod mirror;
 mod protocol;
 mod rights;
 mod stage;
