@@ -22,10 +22,8 @@ use super::{Patience, S3Options};
 use crate::backend::place::Place;
 use crate::backend::{BackendError, Blob};
 
-/// Content that is longer goes up in parts, so that a broken connection costs one part.
-const WHOLE_MAX: usize = 16 << 20;
-
-/// R2 wants parts of one length, of at least 5 MiB (<https://developers.cloudflare.com/r2/objects/multipart-objects/>).
+/// Content that is longer goes up in parts of this length, so that a broken connection costs one part. R2 wants parts of one
+/// length, of at least 5 MiB (<https://developers.cloudflare.com/r2/objects/multipart-objects/>).
 const PART_LEN: usize = 8 << 20;
 
 /// So many parts go up at the same time; each is in memory anyway.
@@ -105,7 +103,7 @@ impl Client {
     /// Creates an object, whole, if there is none of this key. If the first try finds one, somebody else wrote it; a later
     /// try compares its content.
     pub(super) async fn create(&self, key: &str, content: &Blob) -> Result<Created, BackendError> {
-        if content.len() > WHOLE_MAX {
+        if content.len() > PART_LEN {
             self.create_in_parts(key, content).await
         } else {
             self.create_whole(key, content, false).await
