@@ -9,6 +9,7 @@ mod damage;
 mod fixture;
 mod folder;
 mod nats;
+mod platform;
 mod proxy;
 mod s3;
 mod sql;
