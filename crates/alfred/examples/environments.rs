@@ -70,7 +70,7 @@ async fn cloud(count: &str) -> Result<(), Failure> {
     options.cloudflare.zones = vec![ZoneOptions::new(DEMO_ZONE_ID, DEMO_ZONE, Plan::Pro)];
     let cloud = LocalCloud::new(options, Arc::new(SystemClock), Arc::new(SystemRandom));
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let running = cloud.serve(Listen { http: any, dns: any }).await?;
+    let running = cloud.serve(Listen { http: any, dns: any, r2: any }).await?;
     println!("{} {}", running.http_address, running.dns_address);
     tokio::task::spawn_blocking(|| std::io::stdin().lines().last()).await?;
     running.stop().await;

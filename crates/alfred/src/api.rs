@@ -4,6 +4,7 @@
 //! passed on to `--json` unchanged.
 
 mod pool;
+mod state;
 
 use alfred_model::money::Money;
 use jiff::Timestamp;
@@ -12,6 +13,10 @@ use serde_json::{Map, Value};
 
 use crate::ttl::Ttl;
 pub(crate) use pool::{Cost, Lapse, OneOrder, Order, Ordered, Pool, PoolVm, VmRequest};
+pub(crate) use state::{
+    AttributeChange, Change, ChangeCounts, State, StateDiff, StateGrant, StateGrants, StateLock, StateLog,
+    StateSettings, StateVerification, StateVersion, StateVersions, States,
+};
 
 /// An environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod audit;
 mod cloud;
 mod dns;
 mod env;
+mod state;
 mod token;
 mod vm;
 
@@ -22,6 +23,11 @@ pub(crate) use dns::{
 pub(crate) use env::{
     CreateArguments, DeleteArguments, EnvCommand, ExtendArguments, ListArguments, QuotaArguments, RetryArguments,
     WatchArguments,
+};
+pub(crate) use state::{
+    OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
+    StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateRevokeArguments,
+    StateRollBackArguments, StateSettingsArguments, StateSubject, StateVersionArguments,
 };
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 pub(crate) use vm::{AdoptArguments, CancelArguments, OrderArguments, PoolArguments, PoolCommand, VmCommand};
@@ -88,7 +94,7 @@ pub(crate) enum Command {
     /// Run the control plane
     Up(UpArguments),
 
-    /// Run the local cloud alone: Cloudflare DNS, Contabo and a DNS server, for tests of anything
+    /// Run the local cloud alone: Cloudflare DNS and R2, Contabo and a DNS server, for tests of anything
     Cloud(Box<CloudArguments>),
 
     /// Create, list, watch and delete environments
@@ -101,6 +107,10 @@ pub(crate) enum Command {
     /// Look at the VMs that are paid for, buy them, let them end, and look after the pool
     #[command(subcommand)]
     Vm(VmCommand),
+
+    /// Keep Terraform states: versions that are never lost, locks, rights and a log
+    #[command(subcommand)]
+    State(Box<StateCommand>),
 
     /// Compare providers, store and ledger, and say what is not as it should be; dry unless told to repair
     Audit(AuditArguments),
@@ -153,6 +163,10 @@ pub(crate) struct UpArguments {
     /// Where the local cloud's DNS server listens
     #[arg(long, value_name = "IP:PORT", requires = "local", default_value = "127.0.0.1:0")]
     pub(crate) cloud_dns: SocketAddr,
+
+    /// Where the local cloud's R2 (S3) listens
+    #[arg(long, value_name = "IP:PORT", requires = "local", default_value = "127.0.0.1:0")]
+    pub(crate) cloud_r2: SocketAddr,
 
     /// Make the local cloud answer at once, without the delays of a real one
     #[arg(long, requires = "local")]

@@ -5,6 +5,7 @@
 
 mod events;
 
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -174,6 +175,36 @@ impl Client {
         self.send(Call::new(Method::DELETE, path)).await.map(|_| ())
     }
 
+    /// Deletes, and reads what there was.
+    pub(crate) async fn delete_and_read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.json(Call::new(Method::DELETE, path)).await
+    }
+
+    /// Sets something that needs no more words than its path.
+    pub(crate) async fn put_nothing(&self, path: &str) -> Result<(), ClientError> {
+        self.send(Call::new(Method::PUT, path)).await.map(drop)
+    }
+
+    /// Copies an answer of any length, as it comes, and says how long it was.
+    pub(crate) async fn copy(&self, path: &str, sink: &mut (dyn Write + Send)) -> Result<u64, Failure> {
+        let request = self.request(&Method::GET, path).timeout(SLOW_TIMEOUT);
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let status = response.status();
+        if !status.is_success() {
+            let body = self.read(response).await?;
+            return Err(refused(status, &body).into());
+        }
+        let mut length = 0;
+        let mut stream = response.bytes_stream();
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|error| self.transport(&error))?;
+            sink.write_all(&part)?;
+            length += part.len() as u64;
+        }
+        sink.flush()?;
+        Ok(length)
+    }
+
     /// Asks for something that is not repeated when its answer is lost.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = Some(self.body(body)?);
@@ -336,8 +367,11 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
         (
             _,
             "extension_refused" | "bad_ttl" | "vm_not_found" | "vm_name_wrong" | "vm_foreign" | "cancel_refused"
-            | "adopt_refused",
+            | "adopt_refused" | "state_refused" | "state_damaged" | "bad_grant",
         ) => None,
+        (_, "state_not_found") => Some("`alfred state list --all` shows yours".to_owned()),
+        (_, "version_not_found") => Some("`alfred state versions` lists those that are kept".to_owned()),
+        (_, "state_locked") => Some("`alfred state show` tells more about the lock".to_owned()),
         (_, "token_not_found") => Some("`alfred token list` shows yours".to_owned()),
         (_, "intent_not_found" | "abandon_refused") => Some("`alfred vm pool` shows orders that can be".to_owned()),
         _ => problem.hint,

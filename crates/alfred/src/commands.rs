@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod dns;
 mod env;
+mod state;
 mod token;
 mod up;
 mod vm;
@@ -115,6 +116,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Env(command) => env::run(context, command).await,
         Command::Dns(arguments) => dns::run(context, arguments).await,
         Command::Vm(command) => vm::run(context, command).await,
+        Command::State(command) => state::run(context, *command).await,
         Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Token(command) => token::run(context, command).await,
         Command::Config(command) => config::run(context, &command),

@@ -121,7 +121,9 @@ impl Config {
             self.set_default(Key::DataDir, directory.display().to_string());
         }
         if let Some(directory) = self.text(Key::DataDir) {
-            self.set_default(Key::DatabaseUrl, format!("sqlite://{directory}/alfred.sqlite"));
+            let (database, states) = (format!("sqlite://{directory}/alfred.sqlite"), format!("{directory}/states"));
+            self.set_default(Key::DatabaseUrl, database);
+            self.set_default(Key::State, states);
         }
         let listen = self.listen()?;
         let host = match listen.ip() {

@@ -7,9 +7,12 @@ use crate::printer::{Printer, Verbosity};
 /// Starts logging. `RUST_LOG` decides what is logged where it is set, the printer's verbosity where not.
 pub(crate) fn start(printer: Printer) {
     let default = match printer.verbosity() {
-        Verbosity::Quiet => "error",
-        Verbosity::Default => "warn,alfred=info,alfred_engine=info,alfred_server=warn",
-        Verbosity::Verbose => "info,alfred=debug,alfred_engine=debug,alfred_server=debug,alfred_providers=debug",
+        // The crate in front of the local cloud's R2 logs each refusal, 404 and 412 too, as an error.
+        Verbosity::Quiet => "error,s3s=off",
+        Verbosity::Default => "warn,alfred=info,alfred_engine=info,alfred_server=warn,s3s=off",
+        Verbosity::Verbose => {
+            "info,alfred=debug,alfred_engine=debug,alfred_server=debug,alfred_providers=debug,s3s=off"
+        }
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);

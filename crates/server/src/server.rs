@@ -84,6 +84,17 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::withdraw))
         .routes(routes!(tokens::whoami))
+        .merge(state_routes())
+        .routes(routes!(call_home::call_home))
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+        .routes(routes!(probes::metrics))
+        .routes(routes!(openapi::show))
+}
+
+/// Those about Terraform states.
+fn state_routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(routes!(states::list::list))
         .routes(routes!(states::list::show, states::remove::delete))
         .routes(routes!(states::versions::list))
@@ -97,11 +108,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(states::grants::list, states::grants::grant, states::grants::revoke))
         .routes(routes!(states::log::list))
         .route(states::terraform::PATH, axum::routing::any(states::terraform::serve))
-        .routes(routes!(call_home::call_home))
-        .routes(routes!(probes::healthz))
-        .routes(routes!(probes::readyz))
-        .routes(routes!(probes::metrics))
-        .routes(routes!(openapi::show))
+        .routes(routes!(states::mirror::show))
+        .routes(routes!(states::mirror::switch))
+        .route_layer(middleware::from_fn(states::finish))
 }
 
 async fn no_such_path(uri: Uri) -> Problem {

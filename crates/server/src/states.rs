@@ -4,13 +4,17 @@
 //! requests become calls, and each of them a line in the log of states ([`visit`]).
 
 mod body;
+mod finish;
 pub(crate) mod grants;
 pub(crate) mod list;
 pub(crate) mod locks;
 pub(crate) mod log;
+pub(crate) mod mirror;
+mod records;
 mod reference;
 pub(crate) mod remove;
 pub(crate) mod settings;
+mod tend;
 pub(crate) mod terraform;
 pub(crate) mod versions;
 mod view;
@@ -21,17 +25,22 @@ use std::sync::Arc;
 use alfred_state::States;
 use tokio::sync::Semaphore;
 
+pub(crate) use finish::finish;
+pub use records::mirror_records;
+pub use tend::tend_states;
+
 /// Longest content that is taken where nothing else is said, in bytes: 256 MiB.
 pub const STATE_SIZE_MAX: usize = 256 << 20;
 
 /// Paths whose answers may take minutes: contents are large, and verifying reads all of them.
-pub(crate) const SLOW_PATHS: [&str; 6] = [
+pub(crate) const SLOW_PATHS: [&str; 7] = [
     terraform::PATH,
     "/v1/states/{name}/versions/{version}/content",
     "/v1/states/{name}/diff",
     "/v1/states/{name}/roll-back",
     "/v1/states/{name}/verify",
     "/v1/states/{name}",
+    "/v1/state-mirror/switch",
 ];
 
 /// Contents on their way in take up no more memory than so many of the largest.

@@ -25,7 +25,7 @@ use crate::keys::Keyring;
 use crate::mirror::{Current, Stores};
 use change::{Change, load};
 
-pub use upkeep::Purged;
+pub use upkeep::{Purged, Upkeep};
 pub use verify::{VerifyReport, VersionProblem};
 
 /// A version with its content.

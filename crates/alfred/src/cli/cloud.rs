@@ -21,7 +21,11 @@ pub(crate) struct CloudArguments {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7053")]
     pub(crate) dns: SocketAddr,
 
-    /// Keep the world in this file, so that a restart meets the same one
+    /// Where R2 (S3) listens
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7072")]
+    pub(crate) r2: SocketAddr,
+
+    /// Keep the world in this file, so that a restart meets the same one; objects of R2 are in a folder beside it
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
 

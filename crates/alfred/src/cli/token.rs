@@ -2,6 +2,7 @@
 
 use std::str::FromStr as _;
 
+use alfred_model::state::{Rights, StatePattern};
 use alfred_model::user::UserName;
 use clap::{Args, Subcommand};
 
@@ -53,7 +54,8 @@ pub(crate) struct TokenRotateArguments {
 /// What `alfred token create` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alfred token create --label laptop\n  \
-                        alfred token create --user ada --label ci --days 90")]
+                        alfred token create --user ada --label ci --days 90\n  \
+                        alfred token create --label ci --state 'team/*' --right read,write,lock")]
 pub(crate) struct TokenCreateArguments {
     /// Whose it is, made a member if new; only an administrator may ask for others
     #[arg(long, value_name = "NAME", value_parser = UserName::from_str)]
@@ -62,6 +64,14 @@ pub(crate) struct TokenCreateArguments {
     /// What it is for
     #[arg(long, value_name = "TEXT", default_value = "alfred token create")]
     pub(crate) label: String,
+
+    /// Make it good for nothing but this state; or `NAME/*` for all below a name, or `*` for all
+    #[arg(long, value_name = "PATTERN", value_parser = StatePattern::from_str)]
+    pub(crate) state: Vec<StatePattern>,
+
+    /// What may be done with those states: of `read`, `write`, `lock`, `force-unlock` and `administer`
+    #[arg(long, value_name = "RIGHTS", requires = "state", default_value = "read,write,lock", value_parser = Rights::from_str)]
+    pub(crate) right: Rights,
 
     /// How many days it is good for; for ever, where not said
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]

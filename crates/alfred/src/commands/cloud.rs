@@ -6,6 +6,7 @@ use alfred_local_cloud::cloudflare::{
     self, DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_TOKEN, DEMO_ZONE_ID, ZoneOptions,
 };
 use alfred_local_cloud::faults::Rule;
+use alfred_local_cloud::r2::{DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY};
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running, contabo};
 use alfred_model::name::DomainName;
 use secrecy::ExposeSecret as _;
@@ -26,7 +27,7 @@ pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<
     set_readiness_port(&mut options.contabo, &context.config)?;
     let contabo = options.contabo.clone();
     let cloud = open(options)?;
-    let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns }).await?;
+    let running = serve(&cloud, Listen { http: arguments.listen, dns: arguments.dns, r2: arguments.r2 }).await?;
     let variables = variables(&running, &contabo, &arguments.zone);
     if context.printer.json() {
         let map: serde_json::Map<String, serde_json::Value> =
@@ -37,9 +38,9 @@ pub(super) async fn run(context: &Context, arguments: CloudArguments) -> Result<
         context.printer.data(lines.join("\n"))?;
     }
     context.printer.note(format_args!(
-        "the local cloud answers on http://{} and, for DNS, on {}; faults, journal and state are below /_admin; \
-         Ctrl-C ends",
-        running.http_address, running.dns_address
+        "the local cloud answers on http://{}, for S3 on http://{} and for DNS on {}; faults, journal and state are \
+         below /_admin; Ctrl-C ends",
+        running.http_address, running.r2_address, running.dns_address
     ));
     stop.gently.cancelled().await;
     tokio::select! {
@@ -116,7 +117,13 @@ fn zone_ids() -> impl Iterator<Item = String> {
     (0..=u8::MAX).map(move |number| format!("{beginning}{number:02x}"))
 }
 
-/// The variables that point clients at the cloud: ours, Cloudflare's own SDKs (`CLOUDFLARE_BASE_URL`), octoDNS.
+/// Where S3 is spoken, without a bucket.
+pub(super) fn r2_endpoint(running: &Running) -> String {
+    format!("http://{}", running.r2_address)
+}
+
+/// The variables that point clients at the cloud: ours, Cloudflare's own SDKs (`CLOUDFLARE_BASE_URL`), octoDNS, and the AWS
+/// SDKs and command line with the settings that R2 wants.
 fn variables(running: &Running, contabo: &contabo::Options, zones: &[DomainName]) -> Vec<(&'static str, String)> {
     let http = format!("http://{}", running.http_address);
     let names: Vec<&str> = zones.iter().map(DomainName::as_str).collect();
@@ -129,6 +136,14 @@ fn variables(running: &Running, contabo: &contabo::Options, zones: &[DomainName]
         ("CLOUDFLARE_TOKEN_MANAGER", DEMO_MANAGER_TOKEN.to_owned()),
         ("CLOUDFLARE_ZONE_ID", ids.join(",")),
         ("CLOUDFLARE_ACCOUNT_ID", DEMO_ACCOUNT_ID.to_owned()),
+        ("R2_ENDPOINT", r2_endpoint(running)),
+        ("AWS_ACCESS_KEY_ID", DEMO_ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", DEMO_SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_ENDPOINT_URL_S3", r2_endpoint(running)),
+        ("AWS_REGION", "auto".to_owned()),
+        ("AWS_DEFAULT_REGION", "auto".to_owned()),
+        ("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required".to_owned()),
+        ("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required".to_owned()),
         ("CONTABO_API_BASE", http.clone()),
         ("CONTABO_AUTH_URL", format!("{http}/auth/realms/contabo/protocol/openid-connect/token")),
         ("CONTABO_CLIENT_ID", contabo.client_id.clone()),

@@ -4,6 +4,7 @@ mod check;
 mod rotate;
 
 use alfred_model::seam::Clock as _;
+use alfred_model::state::Right;
 use alfred_model::user::UserName;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -30,11 +31,18 @@ pub(super) async fn run(context: &Context, command: TokenCommand) -> Result<Exit
 
 async fn create(context: &Context, client: &Client, arguments: &TokenCreateArguments) -> Result<Exit, Failure> {
     let user = arguments.user.as_ref().map(UserName::as_str);
-    let body = json!({
+    let rights: Vec<&str> = arguments.right.words().into_iter().map(Right::as_str).collect();
+    let states = arguments.state.iter().map(|pattern| json!({ "pattern": pattern.to_string(), "rights": rights }));
+    let states: Option<Vec<Value>> = (!arguments.state.is_empty()).then(|| states.collect());
+    let mut body = json!({
         "label": arguments.label,
         "user": user,
         "expires_at": arguments.days.map(|days| end_of(days, SystemClock.now())),
     });
+    // Left out where nothing is said: a server that is older does not know it.
+    if let Some(states) = states {
+        body["states"] = json!(states);
+    }
     let made: Value = match (client.post("/v1/tokens", &body).await, user) {
         (Err(ClientError::Refused { code, .. }), Some(user)) if code == "unknown_user" => {
             let _: Value = client.post("/v1/users", &json!({ "name": user })).await?;

@@ -11,6 +11,7 @@ mod owner;
 pub(super) mod providers;
 mod schedule;
 mod spending;
+pub(super) mod states;
 mod store;
 mod webhook;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use alfred_engine::{Engine, Parts, Settings};
 use alfred_local_cloud::Running;
+use alfred_local_cloud::r2::{DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY};
 use alfred_model::id::InstallationId;
 use alfred_model::policy::Policy;
 use alfred_model::seam::{Clock as _, Random as _};
@@ -115,6 +117,8 @@ async fn with_providers(
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
     let webhook = webhook::from_config(context)?;
+    let states = states::open(&context.config, Arc::clone(&store)).await?;
+    let tended = Arc::clone(&states.states);
     let settings = settings(context, &providers, &*store).await?;
     if !settings.policy.orders.allowed {
         let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
@@ -124,10 +128,13 @@ async fn with_providers(
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
     let router =
-        Server::new(ServerParts { engine: Arc::clone(&engine), metrics: Some(metrics), ready: is_ready }).router();
+        Server::new(ServerParts { engine: Arc::clone(&engine), states: Some(states), metrics: Some(metrics), ready: is_ready })
+            .router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
     let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));
+    // What it leaves in the middle is gone on with by the next process.
+    tokio::spawn(alfred_server::tend_states(tended, stop.gently.clone()));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
     if let Some(watch) = watch {
         // It holds nothing that must be brought to an end.
@@ -222,10 +229,17 @@ fn say_addresses(context: &Context, listener: &TcpListener, cloud: Option<&Runni
             "data_dir": context.config.text(Key::DataDir),
             "cloud_url": cloud.map(|cloud| format!("http://{}", cloud.http_address)),
             "dns_server": cloud.map(|cloud| cloud.dns_address.to_string()),
+            "r2_endpoint": cloud.map(super::cloud::r2_endpoint),
         }))?;
     }
     if let Some(cloud) = cloud {
         context.printer.note(format_args!("local cloud:  http://{}, DNS on {}", cloud.http_address, cloud.dns_address));
+        // Its secret is published with this program and opens nothing else.
+        context.printer.note(format_args!(
+            "its R2:       R2_ENDPOINT={} AWS_ACCESS_KEY_ID={DEMO_ACCESS_KEY_ID} \
+             AWS_SECRET_ACCESS_KEY={DEMO_SECRET_ACCESS_KEY}",
+            super::cloud::r2_endpoint(cloud)
+        ));
     }
     context.printer.note(format_args!("alfred is up: {url}"));
     if Some(url.as_str()) != context.config.text(Key::Url) {

@@ -126,6 +126,20 @@ keys! {
     /// Contabo's token endpoint.
     ContaboAuthUrl, "contabo_auth_url", "CONTABO_AUTH_URL", Plain,
         Some("https://auth.contabo.com/auth/realms/contabo/protocol/openid-connect/token");
+    /// Where Terraform states are kept; the folder `states` in the data directory, where nothing is said.
+    State, "state", "ALFRED_STATE", Url, None;
+    /// A second store of states, which follows the first one; none, where nothing is said.
+    StateMirror, "state_mirror", "ALFRED_STATE_MIRROR", Url, None;
+    /// The content of a NATS credentials file, for states that are kept in NATS.
+    StateNatsCredentials, "state_nats_credentials", "ALFRED_STATE_NATS_CREDENTIALS", Secret, None;
+    /// What states are encrypted with at rest: `NAME:KEY,NAME:KEY…`, keys of 32 bytes in base64; the first one writes.
+    StateKeys, "state_keys", "ALFRED_STATE_KEYS", Secret, None;
+    /// The longest state that is taken, such as `256MiB`.
+    StateSizeMax, "state_size_max", "ALFRED_STATE_SIZE_MAX", Plain, Some("256MiB");
+    /// How many versions of a state are kept of which nothing else was decided.
+    StateKeepVersions, "state_keep_versions", "ALFRED_STATE_KEEP_VERSIONS", Plain, Some("100");
+    /// For how many days a version that was replaced is kept; for ever, where nothing is said.
+    StateKeepDays, "state_keep_days", "ALFRED_STATE_KEEP_DAYS", Plain, None;
     /// The endpoint of R2's S3 API, for Terraform state.
     R2Endpoint, "r2_endpoint", "R2_ENDPOINT", Plain, None;
     /// The id of R2's access key.

@@ -64,7 +64,7 @@ impl Stage {
         let random = Arc::new(TestRandom(Mutex::new(StdRng::seed_from_u64(seed))));
         let cloud = LocalCloud::new(options, clock, random);
         let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let running = cloud.serve(Listen { http: any, dns: any }).await.expect("loopback can be listened on");
+        let running = cloud.serve(Listen { http: any, dns: any, r2: any }).await.expect("loopback can be listened on");
         let data = tempfile::tempdir().expect("a temporary directory");
         let readiness_port = contabo.readiness_port;
         Self { cloud, running, data, readiness_port, database, contabo }

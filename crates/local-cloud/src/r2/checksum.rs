@@ -140,7 +140,7 @@ mod tests {
         // From RFC 1321 and, for `123456789`, the catalogue of CRCs.
         assert_eq!(md5_hex(b""), "d41d8cd98f00b204e9800998ecf8427e");
         for (algorithm, base64) in
-            [(Algorithm::Crc32, "y/Q5Jg=="), (Algorithm::Crc32c, "4waSgw=="), (Algorithm::Crc64nvme, "rosUhgy5mIg=")]
+            [(Algorithm::Crc32, "y/Q5Jg=="), (Algorithm::Crc32c, "4waSgw=="), (Algorithm::Crc64nvme, "rosUhgp5mIg=")]
         {
             assert_eq!(algorithm.of(b"123456789"), base64, "{algorithm:?}");
         }

@@ -2,9 +2,11 @@
 
 mod faults;
 mod gaps;
+mod object_store;
 mod objects;
 mod races;
 mod rest;
+mod restart;
 mod signing;
 mod uploads;
 

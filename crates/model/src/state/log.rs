@@ -42,6 +42,8 @@ words! {
         Grant = "grant",
         /// To take them away.
         Revoke = "revoke",
+        /// To make the other of two stores the primary one.
+        Switch = "switch",
     }
 }
 

@@ -10,7 +10,7 @@ use super::{ReadVersion, States};
 use crate::backend::{Backend as _, Swapped};
 use crate::envelope;
 use crate::error::StateError;
-use crate::mirror::Current;
+use crate::mirror::{Current, copy};
 
 /// So many blobs are deleted at once.
 const AT_ONCE: usize = 8;
@@ -25,7 +25,39 @@ pub struct Purged {
     pub blobs: usize,
 }
 
+/// What the upkeep of all states did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Versions that are encrypted with the writing key now.
+    pub encrypted: usize,
+    /// Contents that were deleted because no version has them.
+    pub swept: usize,
+}
+
 impl States {
+    /// Encrypts versions anew that were encrypted with an older key, where there is a key at all, and deletes what is left
+    /// over, for every state. One that cannot be read is skipped, and shown by `verify`.
+    pub async fn upkeep(&self) -> Result<Upkeep, StateError> {
+        let mut done = Upkeep::default();
+        for state in copy::all_states(&*self.stores.current().await?.primary).await? {
+            let encrypted = match self.keyring.writing_id() {
+                Some(_) => self.encrypt_anew(&state, alfred_model::lifecycle::ACTOR).await,
+                None => Ok(0),
+            };
+            match (encrypted, self.sweep(&state).await) {
+                (Ok(encrypted), Ok(swept)) => {
+                    done.encrypted += encrypted;
+                    done.swept += swept;
+                }
+                (Err(StateError::Moved(_)), _) | (_, Err(StateError::Moved(_))) => {}
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::warn!(state = %state, error = %error, "a state was left out of the upkeep");
+                }
+            }
+        }
+        Ok(done)
+    }
+
     /// Takes the versions out of the document that need not be kept. Their contents are for the caller to delete once the
     /// document was written.
     pub(super) fn drop_old(&self, document: &mut StateDocument, now: Timestamp) -> Vec<BlobKey> {

@@ -46,7 +46,7 @@ impl Stage {
             TcpListener::bind(any).await.map_err(|error| Failure::because("cannot listen on loopback", &error))?;
         let delays = contabo::Options::demo();
         let cloud = cloud::open(Options { contabo: delays.clone(), ..Options::default() })?;
-        let running = cloud::serve(&cloud, Listen { http: any, dns: any }).await?;
+        let running = cloud::serve(&cloud, Listen { http: any, dns: any, r2: any }).await?;
         let providers = up::local::providers(&cloud, &running, &delays, &listener)?;
         let address = format!("sqlite://{}", folder.path().join("alfred.sqlite").display());
         let store = SqlStore::open(&address, SqlOptions::default()).await;
@@ -63,7 +63,9 @@ impl Stage {
         let url = format!("http://{local}");
         let client = Client::inside(url.clone(), token)?;
         let (ready, is_ready) = watch::channel(true);
-        let router = Server::new(ServerParts { engine: Arc::clone(&engine), metrics: None, ready: is_ready }).router();
+        let router =
+            Server::new(ServerParts { engine: Arc::clone(&engine), states: None, metrics: None, ready: is_ready })
+                .router();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(alfred_server::serve(listener, router, stop.clone()));

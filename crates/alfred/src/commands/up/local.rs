@@ -43,7 +43,8 @@ pub(super) async fn start(
         ..Options::default()
     };
     let cloud = cloud::open(options)?;
-    let running = cloud::serve(&cloud, Listen { http: arguments.cloud_listen, dns: arguments.cloud_dns }).await?;
+    let listen = Listen { http: arguments.cloud_listen, dns: arguments.cloud_dns, r2: arguments.cloud_r2 };
+    let running = cloud::serve(&cloud, listen).await?;
     let providers = providers(&cloud, &running, &delays, listener)?;
     Ok((running, providers))
 }

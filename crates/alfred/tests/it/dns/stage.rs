@@ -69,7 +69,7 @@ impl Stage {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let cloud = LocalCloud::new(options, Arc::new(SystemClock), Arc::new(SystemRandom));
         let any = "127.0.0.1:0".parse().unwrap();
-        let running = runtime.block_on(cloud.serve(Listen { http: any, dns: any })).unwrap();
+        let running = runtime.block_on(cloud.serve(Listen { http: any, dns: any, r2: any })).unwrap();
         let mut place = Place::new();
         place.set("CLOUDFLARE_API_BASE", format!("http://{}/client/v4", running.http_address));
         place.set("CLOUDFLARE_API_TOKEN", DEMO_TOKEN);

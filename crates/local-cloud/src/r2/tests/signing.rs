@@ -22,7 +22,7 @@ impl Default for Signer {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
@@ -54,7 +54,7 @@ impl Signer {
         pairs.sort();
         let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
-        let lines: String = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect::<Vec<_>>().concat();
         let canonical = format!("{method}\n{path}\n{}\n{lines}\n{names}\nUNSIGNED-PAYLOAD", pairs.join("&"));
         let scope = format!("{day}/auto/s3/aws4_request");
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));

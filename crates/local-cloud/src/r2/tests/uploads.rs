@@ -18,11 +18,11 @@ impl Stage {
     }
 
     async fn complete(&self, id: &str, parts: &[(u32, &str)], headers: &[(&str, &str)]) -> Answered {
-        let parts: String = parts
+        let parts: Vec<String> = parts
             .iter()
             .map(|(number, etag)| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"))
             .collect();
-        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+        let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
         self.s3("POST", &format!("/states/big?uploadId={id}"), headers, body).await
     }
 }

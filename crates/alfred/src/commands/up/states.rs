@@ -1,0 +1,109 @@
+//! Opening the stores of the Terraform states, with a plain word for everything that may be wrong with them.
+
+use std::sync::Arc;
+
+use alfred_model::state::retention::Defaults;
+use alfred_server::{STATE_SIZE_MAX, StatesParts, mirror_records};
+use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
+use alfred_state::{Backend, Keyring, Seams, States, Stores};
+use alfred_store::Store;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::config::{Config, Key};
+use crate::error::{Failure, chain};
+use crate::system::{SystemClock, SystemRandom};
+
+/// A content is never allowed to be longer, in bytes: it is held in memory whole.
+const SIZE_MAX: u64 = 4 << 30;
+
+/// Opens the states that the configuration names. The record of a mirror is kept in `store`.
+pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) -> Result<StatesParts, Failure> {
+    let seams = seams();
+    let first = at(config, Key::State).await?;
+    let stores = match config.secret(Key::StateMirror) {
+        None => Stores::single(first, seams.clone()),
+        Some(_) => {
+            let second = at(config, Key::StateMirror).await?;
+            if first.place() == second.place() {
+                let words = format!("`{}` and `{}` are the same", Key::State.variable(), Key::StateMirror.variable());
+                return Err(Failure::usage(words).hint("a mirror is another store, of any kind"));
+            }
+            Stores::mirrored(first, second, mirror_records(store), seams.clone())
+        }
+    };
+    let states = Arc::new(States::new(stores, keyring(config)?, retention(config)?, seams));
+    Ok(StatesParts { states, size_max: size_max(config)? })
+}
+
+/// The system's time and chance.
+pub(in crate::commands) fn seams() -> Seams {
+    Seams { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
+}
+
+async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
+    let address = config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default();
+    backend(config, address).await.map_err(|failure| failure.about(key.variable()))
+}
+
+/// Opens the store at an address, with the keys and credentials that the configuration has.
+pub(in crate::commands) async fn backend(config: &Config, address: &str) -> Result<Arc<dyn Backend>, Failure> {
+    let options = OpenOptions {
+        endpoint: config.text(Key::R2Endpoint).map(str::to_owned),
+        access_key_id: config.text(Key::AwsAccessKeyId).map(SecretString::from),
+        secret_access_key: config.secret(Key::AwsSecretAccessKey).cloned(),
+        nats: NatsOptions { credentials: config.secret(Key::StateNatsCredentials).cloned(), ..NatsOptions::default() },
+        ..OpenOptions::new(Arc::new(SystemRandom))
+    };
+    open_backend(address, &options).await.map_err(|error| Failure::new(chain(&error)))
+}
+
+/// The keys that states are encrypted with.
+pub(in crate::commands) fn keyring(config: &Config) -> Result<Keyring, Failure> {
+    let Some(keys) = config.secret(Key::StateKeys) else { return Ok(Keyring::default()) };
+    Keyring::parse(keys).map_err(|error| Failure::usage(format!("`{}`: {error}", Key::StateKeys.variable())))
+}
+
+fn retention(config: &Config) -> Result<Defaults, Failure> {
+    let usual = Defaults::default();
+    let number = |key| config.parse::<std::num::NonZeroU32>(key, "a number from 1 on");
+    Ok(Defaults {
+        keep_versions: number(Key::StateKeepVersions)?.map_or(usual.keep_versions, std::num::NonZeroU32::get),
+        keep_days: number(Key::StateKeepDays)?.map(std::num::NonZeroU32::get).or(usual.keep_days),
+    })
+}
+
+fn size_max(config: &Config) -> Result<usize, Failure> {
+    let expected = "a length from 1KiB to 4GiB, such as `256MiB`";
+    let Some(text) = config.text(Key::StateSizeMax) else { return Ok(STATE_SIZE_MAX) };
+    let bytes = length(text).filter(|bytes| (1_024..=SIZE_MAX).contains(bytes));
+    bytes.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| config.wrong(Key::StateSizeMax, expected))
+}
+
+/// Reads `1048576`, `512KiB`, `256MiB` or `1GiB`.
+fn length(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match text[digits.len()..].trim_start() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_as_people_write_them() {
+        for (text, bytes) in [("4096", 4_096), ("512KiB", 512 << 10), ("256 MiB", 256 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(length(text), Some(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1", "1MB", "1 mib", "1.5GiB", "99999999999999999999", "18446744073709551615GiB", "ä"]
+        {
+            assert_eq!(length(bad), None, "{bad}");
+        }
+    }
+}
