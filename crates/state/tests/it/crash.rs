@@ -92,6 +92,49 @@ async fn in_a_folder() {
     kill_again_and_again(&folder.path().display().to_string(), 60, &[300, 200_000]).await;
 }
 
+/// System calls that change files, as they are called on any of Linux's architectures.
+const CALLS: [&str; 7] = ["openat", "write", "fsync", "linkat,?link", "unlinkat,?unlink", "mkdirat,?mkdir", "flock"];
+
+/// Here every system call that changes a file is a step: the writer is killed when it makes it.
+#[tokio::test]
+async fn in_a_folder_at_each_system_call() {
+    let strace = |arguments: &[&str]| {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null"]).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    if !strace(&["true"]).status().is_ok_and(|status| status.success()) {
+        println!("\ncould not run: crash::in_a_folder_at_each_system_call: `strace` is not there, or may not trace");
+        return;
+    }
+    let mut kills = 0;
+    for calls in CALLS {
+        for number in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            let address = folder.path().join("states").display().to_string();
+            let trace = format!("trace=?{calls}");
+            let inject = format!("inject=?{calls}:signal=KILL:when={number}");
+            let program = program().display().to_string();
+            let output = strace(&["-e", &trace, "-e", &inject, &program, &address, "3", "300"]).output().unwrap();
+            let said: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+            let backend = open(&address, &OpenOptions::new(Chance::new())).await.unwrap();
+            if backend.document(&name("killed")).await.unwrap().is_some() {
+                check(&*backend, &said).await;
+            } else {
+                assert!(said.is_empty(), "{said:?} were called safe and are lost");
+            }
+            if output.status.success() {
+                break;
+            }
+            kills += 1;
+            // The next one gets through.
+            assert!(writer(&address, 1, &[300]).output().unwrap().status.success());
+        }
+    }
+    println!("{kills} kills, at each system call of three versions");
+    assert!(kills >= 60, "{kills}");
+}
+
 #[tokio::test]
 async fn in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
