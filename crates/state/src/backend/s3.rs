@@ -15,6 +15,7 @@
 mod client;
 mod failure;
 mod journal;
+mod parts;
 
 use std::fmt;
 use std::sync::Arc;
