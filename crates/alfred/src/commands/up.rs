@@ -127,9 +127,13 @@ async fn with_providers(
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
-    let router =
-        Server::new(ServerParts { engine: Arc::clone(&engine), states: Some(states), metrics: Some(metrics), ready: is_ready })
-            .router();
+    let router = Server::new(ServerParts {
+        engine: Arc::clone(&engine),
+        states: Some(states),
+        metrics: Some(metrics),
+        ready: is_ready,
+    })
+    .router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
     let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));

@@ -16,6 +16,7 @@ mod client;
 mod failure;
 mod journal;
 mod parts;
+mod proof;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `alfred state migrate`: moves states from store to store, without a server.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use alfred_model::state::StateName;
 use alfred_state::migrate::{Migration, Moved, Step};
@@ -46,9 +46,7 @@ pub(super) async fn run(context: &Context, arguments: &StateMigrateArguments) ->
     let kind = Source::of(source);
     let to = states::backend(config, target).await.map_err(|failure| failure.about("the target"))?;
     let by = whoami();
-    let keys = states::keyring(config)?;
-    drop(keys);
-    let ring = || states::keyring(config).unwrap_or_default();
+    let keys = [states::keyring(config)?, states::keyring(config)?];
     let single = match kind {
         Source::Store => None,
         Source::File(path) => Some(read_file(&path)?),
@@ -58,14 +56,14 @@ pub(super) async fn run(context: &Context, arguments: &StateMigrateArguments) ->
         let [name] = names.as_slice() else {
             return Err(Failure::usage("a single state needs a name in the target").hint("add `--state NAME`"));
         };
-        let migration = Migration::new(std::sync::Arc::clone(&to), to, ring, states::seams(), &by);
+        let migration = Migration::new(Arc::clone(&to), to, keys, states::seams(), &by);
         return take_in(context, &migration, name, content).await;
     }
     let from = states::backend(config, source).await.map_err(|failure| failure.about("the source"))?;
     if from.place() == to.place() {
         return Err(Failure::usage("source and target are the same"));
     }
-    let migration = Migration::new(from, to, ring, states::seams(), &by);
+    let migration = Migration::new(from, to, keys, states::seams(), &by);
     let names = if names.is_empty() {
         migration.states().await.map_err(|error| Failure::new(chain(&error)))?
     } else {
@@ -74,12 +72,14 @@ pub(super) async fn run(context: &Context, arguments: &StateMigrateArguments) ->
     move_all(context, &migration, &names, *leave_open).await
 }
 
-async fn take_in(context: &Context, migration: &Migration, name: &StateName, content: Bytes) -> Result<Exit, Failure> {
-    let version = migration.take_in(name, content).await.map_err(|error| Failure::new(chain(&error)))?;
+async fn take_in(context: &Context, migration: &Migration, name: &StateName, state: Bytes) -> Result<Exit, Failure> {
+    let version = migration.take_in(name, state).await.map_err(|error| Failure::new(chain(&error)))?;
     if context.printer.json() {
         context.printer.document(&json!({ "states": { name.as_str(): version } }))?;
     } else {
-        context.printer.note(format_args!("`{name}` is there at serial {}, lineage {}", version.key.serial, version.lineage));
+        context
+            .printer
+            .note(format_args!("`{name}` is there at serial {}, lineage {}", version.key.serial, version.lineage));
     }
     Ok(Exit::Done)
 }
@@ -120,7 +120,9 @@ async fn move_all(
     print(context, &moved, &failed)?;
     match (moved.len(), failed.len()) {
         (_, 0) => Ok(Exit::Done),
-        (0, _) => Err(Failure::new("no state was moved").hint("each may be used where it was; the command can be repeated")),
+        (0, _) => {
+            Err(Failure::new("no state was moved").hint("each may be used where it was; the command can be repeated"))
+        }
         (done, left) => Err(Failure::partly(format!("{done} states were moved, {left} were not"))
             .hint("those may be used where they were; the command can be repeated")),
     }
@@ -155,7 +157,7 @@ fn print(context: &Context, moved: &[(&StateName, Moved)], failed: &[(&StateName
 }
 
 fn read_file(path: &Path) -> Result<Bytes, Failure> {
-    let failed = |error: &std::io::Error| Failure::because(&format!("cannot read `{}`", path.display()), error);
+    let failed = |error: &std::io::Error| Failure::because(format_args!("cannot read `{}`", path.display()), error);
     let length = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
     if length > SINGLE_MAX {
         return Err(Failure::new(format!("`{}` is too long for a state", path.display())));

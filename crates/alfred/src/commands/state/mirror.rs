@@ -54,7 +54,11 @@ pub(super) async fn switch(context: &Context, arguments: &StateSwitchArguments) 
     let StateSwitchArguments { trial, max_errors, max_latency, without_old, accept_loss, yes } = arguments;
     let client = context.client()?;
     let (_, mirror) = read(client.get(PATH).await?)?;
-    confirm(context, *yes, &format!("keep states in {} from now on, and no longer in {}", mirror.secondary, mirror.primary))?;
+    confirm(
+        context,
+        *yes,
+        &format!("keep states in {} from now on, and no longer in {}", mirror.secondary, mirror.primary),
+    )?;
     let seconds = |trial: &Ttl| match trial.0 {
         Some(length) => u32::try_from(length.as_secs()).map_err(|_| Failure::usage("the trial is too long")),
         None => Err(Failure::usage("a trial needs an end")),
@@ -139,6 +143,9 @@ mod tests {
             states: vec!["a".to_owned(), "b".to_owned()],
         });
         let behind = told(&mirror, now);
-        assert!(behind.contains("behind      for 2m: the disk is full\nof states   a, b\nloss        `2-states`"), "{behind}");
+        assert!(
+            behind.contains("behind      for 2m: the disk is full\nof states   a, b\nloss        `2-states`"),
+            "{behind}"
+        );
     }
 }
