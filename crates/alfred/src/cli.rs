@@ -25,7 +25,7 @@ pub(crate) use env::{
     WatchArguments,
 };
 pub(crate) use state::{
-    OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
+    BucketJurisdiction, OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
     StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateMigrateArguments,
     StateRevokeArguments, StateRollBackArguments, StateSettingsArguments, StateSubject, StateSwitchArguments,
     StateVersionArguments,

@@ -183,16 +183,75 @@ pub(crate) struct StateMigrateArguments {
 /// What `alfred state init` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alfred state init team/network\n  \
-                        alfred state init team/network --new-token > terraform.env\n\n\
-                        Put the block into a `.tf` file and the environment into the shell, then run `terraform init`.")]
+                        alfred state init team/network --new-token > terraform.env\n  \
+                        alfred state init team/network --r2 my-states --create --location weur\n\n\
+                        Put the block into a `.tf` file and the environment into the shell, then run `terraform init`.\n\
+                        With --r2, Terraform speaks to R2 itself, without this server: there are no versions, rules or \
+                        rights then, and a lock whose answer was lost must be taken away by hand.")]
 pub(crate) struct StateInitArguments {
     /// The state's name; the state itself is made by the first apply
     #[arg(value_parser = StateName::from_str)]
     pub(crate) name: StateName,
 
     /// Make a token that may read, write and lock this state and nothing else, and print it as the password
-    #[arg(long)]
+    #[arg(long, conflicts_with = "r2")]
     pub(crate) new_token: bool,
+
+    /// Keep the state in this bucket of R2, without a server
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) r2: Option<String>,
+
+    /// Make the bucket, if it is not there, and set its rules
+    #[arg(long, requires = "r2")]
+    pub(crate) create: bool,
+
+    /// Where a new bucket should lie
+    #[arg(long, requires = "create", value_enum)]
+    pub(crate) location: Option<BucketLocation>,
+
+    /// Under which law the bucket lies; it cannot be changed later
+    #[arg(long, requires = "r2", value_enum)]
+    pub(crate) jurisdiction: Option<BucketJurisdiction>,
+
+    /// For so many days, versions that `alfred` keeps in the bucket (`ALFRED_STATE=r2://BUCKET`) cannot be deleted by anybody
+    #[arg(long, requires = "create", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) lock_versions: Option<u32>,
+
+    /// Let web pages of this origin read, again for more
+    #[arg(long, requires = "create", value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
+
+    /// Let everybody read; states hold secrets
+    #[arg(long, requires = "create")]
+    pub(crate) public: bool,
+}
+
+/// A hint where a bucket should lie.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum BucketLocation {
+    /// Western Europe
+    Weur,
+    /// Eastern Europe
+    Eeur,
+    /// Western North America
+    Wnam,
+    /// Eastern North America
+    Enam,
+    /// Asia and the Pacific
+    Apac,
+    /// Oceania
+    Oc,
+}
+
+/// A law.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum BucketJurisdiction {
+    /// European Union
+    Eu,
+    /// United States
+    Us,
+    /// FedRAMP
+    Fedramp,
 }
 
 /// What `alfred state diff` takes.

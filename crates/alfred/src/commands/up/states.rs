@@ -1,5 +1,6 @@
 //! Opening the stores of the Terraform states, with a plain word for everything that may be wrong with them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use alfred_model::state::retention::Defaults;
@@ -18,6 +19,7 @@ const SIZE_MAX: u64 = 4 << 30;
 
 /// Opens the states that the configuration names. The record of a mirror is kept in `store`.
 pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) -> Result<StatesParts, Failure> {
+    let (keyring, defaults, size_max) = (keyring(config)?, retention(config)?, size_max(config)?);
     let seams = seams();
     let first = at(config, Key::State).await?;
     let stores = if config.secret(Key::StateMirror).is_some() {
@@ -30,8 +32,8 @@ pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) ->
     } else {
         Stores::single(first, seams.clone())
     };
-    let states = Arc::new(States::new(stores, keyring(config)?, retention(config)?, seams));
-    Ok(StatesParts { states, size_max: size_max(config)? })
+    let states = Arc::new(States::new(stores, keyring, defaults, seams));
+    Ok(StatesParts { states, size_max })
 }
 
 /// The system's time and chance.
@@ -41,6 +43,10 @@ pub(in crate::commands) fn seams() -> Seams {
 
 async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
     let address = config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default();
+    // What a relative one is below would depend on who starts the server.
+    if !address.contains("://") && !Path::new(address).is_absolute() {
+        return Err(config.wrong(key, "an absolute path, or an address such as `r2://BUCKET/PREFIX`"));
+    }
     backend(config, address).await.map_err(|failure| failure.about(key.variable()))
 }
 
