@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything that can be tested on this machine, counted.
 //!
-//! A test that cannot run for want of a tool counts as failed: green means that all of it ran. The one exception are
-//! documents that are other people's and that nobody can be asked to have: what needs them says so and is told at the
-//! end, beside the tests that passed.
+//! A test that cannot run for want of a tool counts as failed: green means that all of it ran. The exceptions are
+//! documents that are other people's and that nobody can be asked to have, and `terraform`, which no package registry that
+//! is used here carries: what needs them says so and is told at the end, beside the tests that passed.
 
 mod count;
 

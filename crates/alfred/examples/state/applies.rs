@@ -9,47 +9,57 @@ use crate::terraform::Workspace;
 /// The median through `/tfstate` on R2 is at most so many times that of Terraform's own S3 backend on the same R2.
 const RATIO: f64 = 1.0;
 
-/// So many of each come before those that count.
+/// So many of each come before those that are timed; the calls of the last of them are counted.
 const WARM_UP: usize = 2;
 
 const NAMES: [&str; 4] = ["local", "s3 on R2, lock file", "/tfstate, folder", "/tfstate, R2"];
 
-/// The times of each backend, shortest first, in the order of [`NAMES`].
-pub(crate) struct Applies([Vec<Duration>; 4]);
+/// What was measured of each backend, in the order of [`NAMES`].
+pub(crate) struct Applies {
+    /// Shortest first.
+    times: [Vec<Duration>; 4],
+    /// Calls of R2 for one apply.
+    calls: [u64; 4],
+}
 
 /// Applies with each backend in turn, so that what else this machine does falls on all of them.
-pub(crate) fn measure(stage: &Stage, count: usize) -> Result<Applies, Failure> {
+pub(crate) async fn measure(stage: &Stage, count: usize) -> Result<Applies, Failure> {
     let folder = stage.control_plane(Place::Folder, None)?;
     let r2 = stage.control_plane(Place::R2, None)?;
     let workspaces =
         [Workspace::local()?, Workspace::bucket(stage)?, Workspace::tfstate(&folder)?, Workspace::tfstate(&r2)?];
     let mut times: [Vec<Duration>; 4] = Default::default();
-    for number in 0..count + WARM_UP {
+    let mut calls = [0; 4];
+    workspaces.iter().try_for_each(|workspace| workspace.apply(0).map(drop))?;
+    for (workspace, calls) in workspaces.iter().zip(&mut calls) {
+        let before = stage.r2_calls().await?;
+        workspace.apply(1)?;
+        *calls = stage.r2_calls().await? - before;
+    }
+    for number in WARM_UP..count + WARM_UP {
         for (workspace, times) in workspaces.iter().zip(&mut times) {
-            let took = workspace.apply(number)?;
-            if number >= WARM_UP {
-                times.push(took);
-            }
+            times.push(workspace.apply(number)?);
         }
     }
     for times in &mut times {
         times.sort_unstable();
     }
-    Ok(Applies(times))
+    Ok(Applies { times, calls })
 }
 
 impl Applies {
     pub(crate) fn print(&self) {
-        println!("  {:<22} {:>9} {:>9} {:>12} {:>12}", "backend", "median", "p90", "of local", "of s3");
+        println!("  {:<22} {:>9} {:>9} {:>9} {:>9} {:>9}", "backend", "median", "p90", "of local", "of s3", "R2 calls");
         let (local, s3) = (self.median(0), self.median(1));
         for (place, name) in NAMES.into_iter().enumerate() {
             let (median, p90) = (self.median(place), self.share(place, 9));
             println!(
-                "  {name:<22} {:>9} {:>9} {:>12.2} {:>12.2}",
+                "  {name:<22} {:>9} {:>9} {:>9.2} {:>9.2} {:>9}",
                 milliseconds(median),
                 milliseconds(p90),
                 median.div_duration_f64(local),
-                median.div_duration_f64(s3)
+                median.div_duration_f64(s3),
+                self.calls[place]
             );
         }
     }
@@ -71,7 +81,7 @@ impl Applies {
 
     /// The time that so many tenths of all do not exceed.
     fn share(&self, place: usize, tenths: usize) -> Duration {
-        let times = &self.0[place];
+        let times = &self.times[place];
         times.get((times.len() * tenths).div_ceil(10).saturating_sub(1)).copied().unwrap_or_default()
     }
 }

@@ -76,7 +76,7 @@ async fn bench(extent: Extent) -> Result<bool, Failure> {
     );
 
     println!("\n`terraform apply` of one `terraform_data`, {} of each, in turn", extent.applies);
-    let applies = applies::measure(&stage, extent.applies)?;
+    let applies = applies::measure(&stage, extent.applies).await?;
     applies.print();
 
     println!("\nstates by one client through `/tfstate`, one after the other");

@@ -1,11 +1,12 @@
 //! A local cloud, and control planes that keep states in a folder or in its R2.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Failure;
@@ -77,6 +78,16 @@ impl Stage {
     /// What the cloud told about itself.
     pub(crate) fn cloud(&self, name: &str) -> Result<&str, Failure> {
         self.cloud.told(name)
+    }
+
+    /// How many calls its R2 has answered.
+    pub(crate) async fn r2_calls(&self) -> Result<u64, Failure> {
+        // The counts are of all calls; the calls themselves are not wanted.
+        let url = format!("{}/_admin/journal?since={}", self.cloud.told("CONTABO_API_BASE")?, u32::MAX);
+        let answer = client()?.get(url).send().await?.error_for_status()?;
+        let journal: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let counts: BTreeMap<String, u64> = serde_json::from_value(journal["count_by_route"].clone())?;
+        Ok(counts.iter().filter(|(route, _)| route.starts_with("r2.")).map(|(_, count)| count).sum())
     }
 
     /// Starts a control plane that has no states yet; with `keys` it encrypts them.
