@@ -25,9 +25,10 @@ pub(crate) use env::{
     WatchArguments,
 };
 pub(crate) use state::{
-    OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
-    StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateRevokeArguments,
-    StateRollBackArguments, StateSettingsArguments, StateSubject, StateVersionArguments,
+    BucketJurisdiction, OrDefault, StateCommand, StateDeleteArguments, StateDiffArguments, StateDownloadArguments,
+    StateForceUnlockArguments, StateGrantArguments, StateInitArguments, StateLogArguments, StateMigrateArguments,
+    StateRevokeArguments, StateRollBackArguments, StateSettingsArguments, StateSubject, StateSwitchArguments,
+    StateVersionArguments,
 };
 pub(crate) use token::{TokenCommand, TokenCreateArguments, TokenRotateArguments};
 pub(crate) use vm::{AdoptArguments, CancelArguments, OrderArguments, PoolArguments, PoolCommand, VmCommand};

@@ -179,7 +179,7 @@ impl Config {
     /// What to say about a value that is not what it should be.
     pub(crate) fn wrong(&self, key: Key, expected: &str) -> Failure {
         let origin = self.origin(key).unwrap_or(&Origin::Default);
-        let found = self.text(key).unwrap_or_default();
+        let found = self.shown(key).unwrap_or_default();
         let found: String = found.chars().take(80).collect();
         Failure::usage(format!("`{}` ({origin}) is `{found}`, which is not {expected}", key.variable()))
     }
@@ -202,7 +202,7 @@ impl Config {
         let value = self.values.get(&key)?;
         Some(match key.kind() {
             Kind::Secret => "********".to_owned(),
-            Kind::Url => alfred_store::mask_address(value.text.expose_secret()),
+            Kind::Url => masked(value.text.expose_secret()),
             Kind::Plain => value.text.expose_secret().to_owned(),
         })
     }
@@ -235,11 +235,31 @@ fn variable(key: Key, lookup: Lookup<'_>) -> Result<Option<Value>, Failure> {
     }
 }
 
-/// Whether a database's URL carries a password.
+/// An address as it may be shown. A path is one too.
+fn masked(url: &str) -> String {
+    if Path::new(url).is_absolute() {
+        return url.to_owned();
+    }
+    match nats_token(url) {
+        Some((scheme, place)) => format!("{scheme}://***@{place}"),
+        None => alfred_store::mask_address(url),
+    }
+}
+
+/// The scheme and the place of an address of NATS, where a token stands alone before the place
+/// (<https://docs.nats.io/using-nats/developer/connecting/token>). Elsewhere that is a user's name, and no secret.
+fn nats_token(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (login, place) = rest.rsplit_once('@')?;
+    let is_token = matches!(scheme, "nats" | "tls" | "ws" | "wss") && !login.contains(':');
+    is_token.then_some((scheme, place))
+}
+
+/// Whether the URL of a store carries a password.
 fn has_password(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let login = place.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'));
+    let login = place.rsplit_once('@').is_some_and(|(login, _)| login.contains(':')) || nats_token(url).is_some();
     scheme != "sqlite" && (login || query.to_ascii_lowercase().contains("password"))
 }
 

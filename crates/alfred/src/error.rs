@@ -67,6 +67,12 @@ impl Failure {
         Self { exit: Exit::Done, silent: true, ..Self::new("nobody reads the output any more") }
     }
 
+    /// Says first what it is about.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.words = format!("{what}: {}", self.words);
+        self
+    }
+
     /// Adds what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

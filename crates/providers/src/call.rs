@@ -54,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) subject: String,
     pub(crate) effect: Effect,
     pub(crate) answer_limit: usize,
+    /// One that only this call has.
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Call {
@@ -66,7 +68,7 @@ impl Call {
         subject: impl Into<String>,
     ) -> Self {
         let subject = subject.into();
-        Self { method, route, target, body: None, operation, subject, effect, answer_limit: ANSWER_LIMIT }
+        Self { method, route, target, body: None, operation, subject, effect, answer_limit: ANSWER_LIMIT, header: None }
     }
 
     /// With `value` as its JSON body.
@@ -89,6 +91,12 @@ impl Call {
         self
     }
 
+    /// With a header of its own.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
     pub(crate) fn answer_limit(mut self, limit: usize) -> Self {
         self.answer_limit = limit;
         self
@@ -108,7 +116,7 @@ impl Call {
         if self.body.is_some() {
             request = request.header(http::header::CONTENT_TYPE, "application/json");
         }
-        for (name, value) in headers {
+        for (name, value) in headers.into_iter().chain(self.header.clone()) {
             request = request.header(name, value);
         }
         request.body(self.body.clone().unwrap_or_default())

@@ -5,6 +5,7 @@
 
 mod answer;
 mod batch;
+mod bucket;
 mod filter;
 mod pages;
 mod record;
@@ -36,6 +37,7 @@ use pages::Pages;
 use token_source::Renewal;
 
 pub use batch::{Batch, BatchResult};
+pub use bucket::{BucketName, BucketRules};
 pub use filter::RecordFilter;
 pub use record::{NewRecord, Record, RecordMeta, RecordPatch, same_name};
 pub use token::{MayEdit, TokenDetails, TokenOwner, TokenStatus};

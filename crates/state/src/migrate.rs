@@ -115,19 +115,15 @@ pub enum MigrateError {
 }
 
 impl Migration {
-    /// Between two stores. `keys` must hold the keys of versions that are encrypted: they are read back with them.
-    pub fn new(
-        from: Arc<dyn Backend>,
-        to: Arc<dyn Backend>,
-        keys: impl Fn() -> Keyring,
-        seams: Seams,
-        by: &str,
-    ) -> Self {
-        let states = |backend: &Arc<dyn Backend>| {
+    /// Between two stores. Both rings of keys must hold the keys of versions that are encrypted: those are
+    /// read back with them.
+    pub fn new(from: Arc<dyn Backend>, to: Arc<dyn Backend>, keys: [Keyring; 2], seams: Seams, by: &str) -> Self {
+        let states = |backend: &Arc<dyn Backend>, keyring| {
             let stores = Stores::single(Arc::clone(backend), seams.clone());
-            States::new(stores, keys(), Defaults::default(), seams.clone())
+            States::new(stores, keyring, Defaults::default(), seams.clone())
         };
-        let (source, target) = (states(&from), states(&to));
+        let [source_keys, target_keys] = keys;
+        let (source, target) = (states(&from, source_keys), states(&to, target_keys));
         Self { from, to, source, target, seams, by: by.to_owned() }
     }
 

@@ -112,21 +112,146 @@ pub(crate) enum StateCommand {
 
     /// Show who read, wrote, locked or was refused what
     Log(StateLogArguments),
+
+    /// Show the two stores that states are kept in: which one counts, and whether the other has everything
+    #[command(after_help = "Example:\n  alfred state mirror")]
+    Mirror,
+
+    /// Make the second of two stores the one that counts, or go back
+    Switch(StateSwitchArguments),
+
+    /// Move states from one store to another with all versions, without a server
+    Migrate(StateMigrateArguments),
+}
+
+/// What `alfred state switch` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alfred state switch --trial 30m\n  alfred state switch --without-old   # the old one is gone"
+)]
+pub(crate) struct StateSwitchArguments {
+    /// Go back by itself if the new one fails within this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) trial: Option<Ttl>,
+
+    /// More failed calls of a hundred are too many
+    #[arg(long, value_name = "PERCENT", requires = "trial", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_errors: Option<u8>,
+
+    /// A slower median of calls, in milliseconds, is too slow
+    #[arg(long, value_name = "MS", requires = "trial")]
+    pub(crate) max_latency: Option<u32>,
+
+    /// Leave the old one as it is, because it cannot be reached
+    #[arg(long)]
+    pub(crate) without_old: bool,
+
+    /// Accept this loss, as the refusal names it
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) accept_loss: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What `alfred state migrate` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alfred state migrate /var/lib/alfred/states r2://my-states\n  \
+                        alfred state migrate terraform.tfstate r2://my-states --state team/network\n  \
+                        alfred state migrate https://gitlab.example/api/v4/projects/1/terraform/state/x nats://host/states --state x\n\n\
+                        Addresses are those of `ALFRED_STATE`. Stop writing to the source first, or lock it: a state that is \
+                        locked is not moved.")]
+pub(crate) struct StateMigrateArguments {
+    /// Where they are: a store, a `terraform.tfstate`, or the address of an HTTP backend
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+
+    /// The store they go to
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+
+    /// Only this one, again for more; for a file or an address its new name
+    #[arg(long = "state", value_name = "NAME", value_parser = StateName::from_str)]
+    pub(crate) states: Vec<StateName>,
+
+    /// Leave the source open for writing, such as for a trial
+    #[arg(long)]
+    pub(crate) leave_open: bool,
 }
 
 /// What `alfred state init` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alfred state init team/network\n  \
-                        alfred state init team/network --new-token > terraform.env\n\n\
-                        Put the block into a `.tf` file and the environment into the shell, then run `terraform init`.")]
+                        alfred state init team/network --new-token > terraform.env\n  \
+                        alfred state init team/network --r2 my-states --create --location weur\n\n\
+                        Put the block into a `.tf` file and the environment into the shell, then run `terraform init`.\n\
+                        With --r2, Terraform speaks to R2 itself, without this server: there are no versions, rules or \
+                        rights then, and a lock whose answer was lost must be taken away by hand.")]
 pub(crate) struct StateInitArguments {
     /// The state's name; the state itself is made by the first apply
     #[arg(value_parser = StateName::from_str)]
     pub(crate) name: StateName,
 
     /// Make a token that may read, write and lock this state and nothing else, and print it as the password
-    #[arg(long)]
+    #[arg(long, conflicts_with = "r2")]
     pub(crate) new_token: bool,
+
+    /// Keep the state in this bucket of R2, without a server
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) r2: Option<String>,
+
+    /// Make the bucket, if it is not there, and set its rules
+    #[arg(long, requires = "r2")]
+    pub(crate) create: bool,
+
+    /// Where a new bucket should lie
+    #[arg(long, requires = "create", value_enum)]
+    pub(crate) location: Option<BucketLocation>,
+
+    /// Under which law the bucket lies; it cannot be changed later
+    #[arg(long, requires = "r2", value_enum)]
+    pub(crate) jurisdiction: Option<BucketJurisdiction>,
+
+    /// For so many days, versions that `alfred` keeps in the bucket (`ALFRED_STATE=r2://BUCKET`) cannot be deleted by anybody
+    #[arg(long, requires = "create", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) lock_versions: Option<u32>,
+
+    /// Let web pages of this origin read, again for more
+    #[arg(long, requires = "create", value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
+
+    /// Let everybody read; states hold secrets
+    #[arg(long, requires = "create")]
+    pub(crate) public: bool,
+}
+
+/// A hint where a bucket should lie.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum BucketLocation {
+    /// Western Europe
+    Weur,
+    /// Eastern Europe
+    Eeur,
+    /// Western North America
+    Wnam,
+    /// Eastern North America
+    Enam,
+    /// Asia and the Pacific
+    Apac,
+    /// Oceania
+    Oc,
+}
+
+/// A law.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum BucketJurisdiction {
+    /// European Union
+    Eu,
+    /// United States
+    Us,
+    /// FedRAMP
+    Fedramp,
 }
 
 /// What `alfred state diff` takes.

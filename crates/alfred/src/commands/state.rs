@@ -4,6 +4,8 @@ mod init;
 mod locks;
 mod log;
 mod look;
+mod migrate;
+mod mirror;
 mod rights;
 mod settings;
 mod verify;
@@ -38,6 +40,9 @@ pub(super) async fn run(context: &Context, command: StateCommand) -> Result<Exit
         StateCommand::Revoke(arguments) => rights::revoke(context, &arguments).await,
         StateCommand::Rights { name } => rights::list(context, name.as_ref()).await,
         StateCommand::Log(arguments) => log::run(context, &arguments).await,
+        StateCommand::Mirror => mirror::show(context).await,
+        StateCommand::Switch(arguments) => mirror::switch(context, &arguments).await,
+        StateCommand::Migrate(arguments) => migrate::run(context, &arguments).await,
     }
 }
 

@@ -11,7 +11,7 @@ mod owner;
 pub(super) mod providers;
 mod schedule;
 mod spending;
-mod states;
+pub(super) mod states;
 mod store;
 mod webhook;
 
@@ -117,7 +117,8 @@ async fn with_providers(
     let Outside { providers, cloud, watch } = outside;
     let metrics = record_metrics()?;
     let webhook = webhook::from_config(context)?;
-    let states = Some(states::open(&context.config).await?);
+    let states = states::open(&context.config, Arc::clone(&store)).await?;
+    let tended = Arc::clone(&states.states);
     let settings = settings(context, &providers, &*store).await?;
     if !settings.policy.orders.allowed {
         let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
@@ -126,12 +127,18 @@ async fn with_providers(
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
-    let router =
-        Server::new(ServerParts { engine: Arc::clone(&engine), states, metrics: Some(metrics), ready: is_ready })
-            .router();
+    let router = Server::new(ServerParts {
+        engine: Arc::clone(&engine),
+        states: Some(states),
+        metrics: Some(metrics),
+        ready: is_ready,
+    })
+    .router();
     say_addresses(context, &listener, cloud)?;
     let served = tokio::spawn(alfred_server::serve(listener, router, stop.gently.clone()));
     let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));
+    // What it leaves in the middle is gone on with by the next process.
+    tokio::spawn(alfred_server::tend_states(tended, stop.gently.clone()));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
     if let Some(watch) = watch {
         // It holds nothing that must be brought to an end.

@@ -128,6 +128,10 @@ keys! {
         Some("https://auth.contabo.com/auth/realms/contabo/protocol/openid-connect/token");
     /// Where Terraform states are kept; the folder `states` in the data directory, where nothing is said.
     State, "state", "ALFRED_STATE", Url, None;
+    /// A second store of states, which follows the first one; none, where nothing is said.
+    StateMirror, "state_mirror", "ALFRED_STATE_MIRROR", Url, None;
+    /// The content of a NATS credentials file, for states that are kept in NATS.
+    StateNatsCredentials, "state_nats_credentials", "ALFRED_STATE_NATS_CREDENTIALS", Secret, None;
     /// What states are encrypted with at rest: `NAME:KEY,NAME:KEY…`, keys of 32 bytes in base64; the first one writes.
     StateKeys, "state_keys", "ALFRED_STATE_KEYS", Secret, None;
     /// The longest state that is taken, such as `256MiB`.

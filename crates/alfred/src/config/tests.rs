@@ -187,6 +187,29 @@ fn secrets_are_masked_wherever_they_stand() {
 }
 
 #[test]
+fn addresses_of_stores_are_shown_without_what_lets_anybody_in() {
+    for (address, shown) in [
+        ("/var/lib/states", "/var/lib/states"),
+        ("r2://bucket/prefix", "r2://bucket/prefix"),
+        ("sqlite:///var/lib/states.sqlite", "sqlite:///var/lib/states.sqlite"),
+        ("nats://ada:hunter2@host:4222/states", "nats://ada:***@host:4222/states"),
+        ("nats://hunter2@host:4222/states", "nats://***@host:4222/states"),
+        ("wss://hunter2@host/path", "wss://***@host/path"),
+        ("hunter2", "…"),
+    ] {
+        let mut world = World::new();
+        world.variable("ALFRED_STATE", address);
+        let config = world.load();
+        assert_eq!(config.shown(Key::State).as_deref(), Some(shown));
+        assert!(!config.wrong(Key::State, "a place").to_string().contains("hunter2"));
+        world.file("alfred.toml", &format!("state = '{address}'"), 0o644);
+        if shown.contains("***") {
+            assert!(!world.refused().contains("hunter2"), "{address}");
+        }
+    }
+}
+
+#[test]
 fn names_and_variables_of_keys_are_unique() {
     let names: std::collections::HashSet<_> = Key::ALL.iter().map(|key| key.name()).collect();
     let variables: std::collections::HashSet<_> = Key::ALL.iter().map(|key| key.variable()).collect();

@@ -131,7 +131,8 @@ fn a_restart_meets_the_same_world() {
 #[test]
 fn the_local_cloud_alone_serves_a_control_plane_with_credentials() {
     let cloud = Place::new();
-    let running = cloud.start("cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --state world.json");
+    let running =
+        cloud.start("cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --r2 127.0.0.1:0 --state world.json");
     let mut place = Place::new();
     place.point_at(&running);
     let mut up = place.start("up --listen 127.0.0.1:0 --verbose");

@@ -12,6 +12,7 @@ mod house;
 mod life;
 mod output;
 mod place;
+mod state;
 mod token;
 mod up;
 mod vm;

@@ -301,7 +301,7 @@ async fn whatever_is_lost_the_file_ends_with_a_working_value() {
 #[test]
 fn the_local_cloud_alone_lets_its_token_be_rotated() {
     let cloud = Place::new();
-    let running = cloud.start("cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0");
+    let running = cloud.start("cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --r2 127.0.0.1:0");
     let mut place = Place::new();
     for name in ["CLOUDFLARE_API_BASE", "CLOUDFLARE_ZONE_ID", "CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_TOKEN_MANAGER"] {
         place.set(name, running.told(name));

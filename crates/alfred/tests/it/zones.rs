@@ -9,7 +9,7 @@ use crate::place::{Place, Running};
 /// A local cloud with two zones of three records each, and a place whose variables point at it.
 fn two_zones() -> (Place, Running, Place) {
     let cloud = Place::new();
-    let line = "cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --quota 3 --zone example.com --zone example.org";
+    let line = "cloud --instant --listen 127.0.0.1:0 --dns 127.0.0.1:0 --r2 127.0.0.1:0 --quota 3 --zone example.com --zone example.org";
     let running = cloud.start(line);
     let mut place = Place::new();
     place.point_at(&running);

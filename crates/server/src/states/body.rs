@@ -80,7 +80,9 @@ fn check(headers: &HeaderMap, actual: &str) -> Result<(), Problem> {
     }
 }
 
-/// The MD5 of a content in base64.
-pub(super) fn md5(content: &[u8]) -> String {
-    STANDARD.encode(Md5::digest(content))
+/// The MD5 of a content in base64. That of a large one takes seconds, which must not hold up others.
+pub(super) async fn md5(content: &Bytes) -> Result<String, Problem> {
+    let content = content.clone();
+    let sum = tokio::task::spawn_blocking(move || STANDARD.encode(Md5::digest(&content))).await;
+    sum.map_err(|error| Problem::internal(error.to_string()))
 }

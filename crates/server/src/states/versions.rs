@@ -88,7 +88,7 @@ pub(crate) async fn download(
     visit.need_seen(Right::Read, StateAction::Read).await?;
     let key = reference::version(&visit.name, &document(&visit).await?, &version)?.key;
     let content = content(&visit, key).await?;
-    let md5 = body::md5(&content);
+    let md5 = body::md5(&content).await?;
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static(body::CONTENT_MD5), &md5)];
     Ok((headers, content).into_response())

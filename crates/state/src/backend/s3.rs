@@ -10,11 +10,14 @@
 //! overwritten, so a rule that forbids it (R2's bucket locks) may stand on `PREFIX/blobs/`.
 //!
 //! What a call costs, in requests: a document that this process has read before 1 (list), another 2; a change 2 (put, head),
-//! 3 for the first of a state; a blob 1, or 2 and one for each 8 MiB; and 9 deletions and lists for every 8th change, which nobody waits for.
+//! 3 for the first of a state; a blob of at most 8 MiB 1, another 2 and one for each 8 MiB; and, for every 8th change, a list
+//! and 8 deletions, which nobody waits for.
 
 mod client;
 mod failure;
 mod journal;
+mod parts;
+mod proof;
 
 use std::fmt;
 use std::sync::Arc;

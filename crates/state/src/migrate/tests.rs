@@ -19,7 +19,7 @@ impl Move {
 
     fn migration(&self) -> Migration {
         let (from, to) = (Arc::new(self.bench.memory.clone()), Arc::new(self.to.clone()));
-        Migration::new(from, to, || Bench::keyring("k"), self.bench.seams.clone(), "root")
+        Migration::new(from, to, ["k", "k"].map(Bench::keyring), self.bench.seams.clone(), "root")
     }
 
     fn alone(&self, store: &Memory) -> States {

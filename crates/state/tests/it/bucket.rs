@@ -81,7 +81,11 @@ impl Bucket {
     }
 
     pub(crate) async fn open(&self) -> S3 {
-        S3::open("r2", BUCKET, "team/states", &self.options(), Chance::new()).await.unwrap()
+        self.open_at("team/states").await
+    }
+
+    pub(crate) async fn open_at(&self, prefix: &str) -> S3 {
+        S3::open("r2", BUCKET, prefix, &self.options(), Chance::new()).await.unwrap()
     }
 
     pub(crate) fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -113,7 +117,10 @@ pub(crate) struct Asked {
 
 async fn serve(State(contents): State<Arc<Mutex<Contents>>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+    // A client that is killed ends in the middle.
+    let Ok(body) = axum::body::to_bytes(body, 64 << 20).await else {
+        return answers::error(StatusCode::BAD_REQUEST, "IncompleteBody");
+    };
     let authorization = head.headers.get("authorization").map_or("", |value| value.to_str().unwrap());
     if !authorization.contains(&format!("Credential={KEY}/")) {
         return answers::error(StatusCode::FORBIDDEN, "InvalidAccessKeyId");

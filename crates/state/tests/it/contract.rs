@@ -10,6 +10,7 @@ macro_rules! on_every_store {
         on_every_store!(@ memory $($group: $($rule)+;)+);
         on_every_store!(@ folder $($group: $($rule)+;)+);
         on_every_store!(@ s3 $($group: $($rule)+;)+);
+        on_every_store!(@ r2 $($group: $($rule)+;)+);
         on_every_store!(@ sqlite $($group: $($rule)+;)+);
         on_every_store!(@ postgres $($group: $($rule)+;)+);
         on_every_store!(@ nats $($group: $($rule)+;)+);

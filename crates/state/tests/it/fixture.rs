@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::bucket::Bucket;
+use crate::platform::Platform;
 
 /// One empty store, which several processes may open. The functions below make one for a test; where what it needs is not
 /// there, they say so and make none.
@@ -56,6 +57,11 @@ impl Store for Bucket {
 
 pub(crate) async fn s3(_test: &str) -> Option<Box<dyn Store>> {
     Some(Box::new(Bucket::start().await))
+}
+
+/// The local cloud's R2, without its limit: the races would last for hours.
+pub(crate) async fn r2(_test: &str) -> Option<Box<dyn Store>> {
+    Some(Box::new(Platform::start(0).await))
 }
 
 pub(crate) async fn sqlite(_test: &str) -> Option<Box<dyn Store>> {

@@ -1,13 +1,15 @@
 //! The stores of states, through the crate's public face.
 
-#![expect(clippy::unwrap_used, reason = "clippy sees no test in functions that tests call")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "clippy sees no test in functions that tests call")]
 
 mod bucket;
 mod contract;
+mod crash;
 mod damage;
 mod fixture;
 mod folder;
 mod nats;
+mod platform;
 mod proxy;
 mod s3;
 mod sql;

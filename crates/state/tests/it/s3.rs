@@ -88,7 +88,7 @@ async fn a_lost_answer_is_not_taken_for_a_rival() {
         bucket.set_faults(once("put", Fault::After(status)));
         done(backend.remove_document(&state, revision).await.unwrap());
         bucket.set_faults(once("complete", Fault::After(status)));
-        let large = noise(17 << 20, 1);
+        let large = noise(9 << 20, 1);
         assert_eq!(backend.put_blob(&state, &key(2, 2), blob(&large)).await.unwrap(), Put::Created);
         bucket.heal();
         assert_eq!(backend.document(&state).await.unwrap(), None);
@@ -113,7 +113,7 @@ async fn whatever_fails_for_a_moment_is_asked_again() {
     let bucket = Bucket::start().await;
     let backend = bucket.open().await;
     let state = name("patient");
-    let large = noise(17 << 20, 1);
+    let large = noise(9 << 20, 1);
     for status in [429, 500, 502, 503] {
         let mut number = 0;
         // Every second request fails before it takes place.

@@ -1,4 +1,6 @@
-//! `alfred state init`: what Terraform needs to keep a state on this server.
+//! `alfred state init`: what Terraform needs to keep a state on this server, or in R2 without one.
+
+mod bucket;
 
 use alfred_model::state::StateName;
 use serde_json::{Value, json};
@@ -18,6 +20,9 @@ const RETRIES: &str = "5";
 
 /// Prints the block and the environment.
 pub(super) async fn run(context: &Context, arguments: &StateInitArguments) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.r2 {
+        return bucket::run(context, arguments, name).await;
+    }
     let name = &arguments.name;
     let base = context.config.text(Key::Url).unwrap_or_default().trim_end_matches('/');
     let address = format!("{base}/tfstate/{name}");

@@ -1,12 +1,14 @@
-//! Opening the store of the Terraform states, with a plain word for everything that may be wrong with it.
+//! Opening the stores of the Terraform states, with a plain word for everything that may be wrong with them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use alfred_model::state::retention::Defaults;
-use alfred_server::{STATE_SIZE_MAX, StatesParts};
-use alfred_state::backend::Folder;
+use alfred_server::{STATE_SIZE_MAX, StatesParts, mirror_records};
+use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
 use alfred_state::{Backend, Keyring, Seams, States, Stores};
+use alfred_store::Store;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, Key};
 use crate::error::{Failure, chain};
@@ -15,30 +17,53 @@ use crate::system::{SystemClock, SystemRandom};
 /// A content is never allowed to be longer, in bytes: it is held in memory whole.
 const SIZE_MAX: u64 = 4 << 30;
 
-/// Opens the states that the configuration names.
-pub(in crate::commands) async fn open(config: &Config) -> Result<StatesParts, Failure> {
-    let seams = Seams { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) };
-    let stores = Stores::single(backend(config).await?, seams.clone());
-    let states = Arc::new(States::new(stores, keyring(config)?, retention(config)?, seams));
-    Ok(StatesParts { states, size_max: size_max(config)? })
+/// Opens the states that the configuration names. The record of a mirror is kept in `store`.
+pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) -> Result<StatesParts, Failure> {
+    let (keyring, defaults, size_max) = (keyring(config)?, retention(config)?, size_max(config)?);
+    let seams = seams();
+    let first = at(config, Key::State).await?;
+    let stores = if config.secret(Key::StateMirror).is_some() {
+        let second = at(config, Key::StateMirror).await?;
+        if first.place() == second.place() {
+            let words = format!("`{}` and `{}` are the same", Key::State.variable(), Key::StateMirror.variable());
+            return Err(Failure::usage(words).hint("a mirror is another store, of any kind"));
+        }
+        Stores::mirrored(first, second, mirror_records(store), seams.clone())
+    } else {
+        Stores::single(first, seams.clone())
+    };
+    let states = Arc::new(States::new(stores, keyring, defaults, seams));
+    Ok(StatesParts { states, size_max })
 }
 
-async fn backend(config: &Config) -> Result<Arc<dyn Backend>, Failure> {
-    let expected = "a folder: an absolute path, or `file://` and one";
-    let text = config.secret(Key::State).map(secrecy::ExposeSecret::expose_secret).unwrap_or_default();
-    let path = PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
-    if !path.is_absolute() {
-        return Err(config.wrong(Key::State, expected));
+/// The system's time and chance.
+pub(in crate::commands) fn seams() -> Seams {
+    Seams { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
+}
+
+async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
+    let address = config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default();
+    // What a relative one is below would depend on who starts the server.
+    if !address.contains("://") && !Path::new(address).is_absolute() {
+        return Err(config.wrong(key, "an absolute path, or an address such as `r2://BUCKET/PREFIX`"));
     }
-    folder(&path).await
+    backend(config, address).await.map_err(|failure| failure.about(key.variable()))
 }
 
-async fn folder(path: &Path) -> Result<Arc<dyn Backend>, Failure> {
-    let opened = Folder::open(path).await;
-    opened.map(|folder| Arc::new(folder) as Arc<dyn Backend>).map_err(|error| Failure::new(chain(&error)))
+/// Opens the store at an address, with the keys and credentials that the configuration has.
+pub(in crate::commands) async fn backend(config: &Config, address: &str) -> Result<Arc<dyn Backend>, Failure> {
+    let options = OpenOptions {
+        endpoint: config.text(Key::R2Endpoint).map(str::to_owned),
+        access_key_id: config.text(Key::AwsAccessKeyId).map(SecretString::from),
+        secret_access_key: config.secret(Key::AwsSecretAccessKey).cloned(),
+        nats: NatsOptions { credentials: config.secret(Key::StateNatsCredentials).cloned(), ..NatsOptions::default() },
+        ..OpenOptions::new(Arc::new(SystemRandom))
+    };
+    open_backend(address, &options).await.map_err(|error| Failure::new(chain(&error)))
 }
 
-fn keyring(config: &Config) -> Result<Keyring, Failure> {
+/// The keys that states are encrypted with.
+pub(in crate::commands) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     let Some(keys) = config.secret(Key::StateKeys) else { return Ok(Keyring::default()) };
     Keyring::parse(keys).map_err(|error| Failure::usage(format!("`{}`: {error}", Key::StateKeys.variable())))
 }

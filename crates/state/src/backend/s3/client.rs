@@ -18,15 +18,10 @@ use object_store::{
 use secrecy::ExposeSecret as _;
 
 use super::failure::Failure;
+use super::parts::{PART_LEN, is_same, parts};
 use super::{Patience, S3Options};
 use crate::backend::place::Place;
 use crate::backend::{BackendError, Blob};
-
-/// Content that is longer goes up in parts, so that a broken connection costs one part.
-const WHOLE_MAX: usize = 16 << 20;
-
-/// R2 wants parts of one length, of at least 5 MiB (<https://developers.cloudflare.com/r2/objects/multipart-objects/>).
-const PART_LEN: usize = 8 << 20;
 
 /// So many parts go up at the same time; each is in memory anyway.
 const PARTS_AT_ONCE: usize = 4;
@@ -105,7 +100,7 @@ impl Client {
     /// Creates an object, whole, if there is none of this key. If the first try finds one, somebody else wrote it; a later
     /// try compares its content.
     pub(super) async fn create(&self, key: &str, content: &Blob) -> Result<Created, BackendError> {
-        if content.len() > WHOLE_MAX {
+        if content.len() > PART_LEN {
             self.create_in_parts(key, content).await
         } else {
             self.create_whole(key, content, false).await
@@ -355,56 +350,5 @@ impl<'a> Attempts<'a> {
         // Those who were turned away together do not come back together.
         tokio::time::sleep(pause.mul_f64(0.5 + self.client.random.unit() / 2.0)).await;
         Ok(())
-    }
-}
-
-fn is_same(found: &Bytes, content: &Blob) -> bool {
-    let mut rest = &found[..];
-    let is_prefix = |piece: &Bytes| rest.strip_prefix(&piece[..]).map(|after| rest = after).is_some();
-    content.0.iter().all(is_prefix) && rest.is_empty()
-}
-
-/// The content in parts of [`PART_LEN`], of which the last may be shorter. Nothing is copied.
-fn parts(content: &Blob) -> Vec<PutPayload> {
-    let mut parts = Vec::new();
-    let (mut pieces, mut room) = (Vec::new(), PART_LEN);
-    for piece in &content.0 {
-        let mut piece = piece.clone();
-        while !piece.is_empty() {
-            let taken = piece.split_to(piece.len().min(room));
-            room -= taken.len();
-            pieces.push(taken);
-            if room == 0 {
-                parts.push(PutPayload::from_iter(std::mem::take(&mut pieces)));
-                room = PART_LEN;
-            }
-        }
-    }
-    if !pieces.is_empty() {
-        parts.push(PutPayload::from_iter(pieces));
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_have_one_length_but_for_the_last() {
-        let zeros = |length| Bytes::from(vec![0; length]);
-        let content = Blob(vec![zeros(200), zeros(0), zeros(3 * PART_LEN), zeros(PART_LEN - 100), zeros(7)]);
-        let lengths: Vec<usize> = parts(&content).iter().map(PutPayload::content_length).collect();
-        assert_eq!(lengths, [PART_LEN, PART_LEN, PART_LEN, PART_LEN, 107]);
-        let whole = Blob(vec![zeros(2 * PART_LEN)]);
-        assert_eq!(parts(&whole).len(), 2);
-    }
-
-    #[test]
-    fn the_same_is_the_same_in_any_pieces() {
-        let content = Blob(vec![Bytes::from_static(b"ab"), Bytes::new(), Bytes::from_static(b"c")]);
-        for (found, expected) in [("abc", true), ("abcd", false), ("ab", false), ("abd", false), ("", false)] {
-            assert_eq!(is_same(&Bytes::from_static(found.as_bytes()), &content), expected, "{found}");
-        }
     }
 }

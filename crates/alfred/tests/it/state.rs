@@ -1,0 +1,11 @@
+//! Terraform states: the real binary, and the real Terraform speaking to it.
+
+mod bucket;
+mod commands;
+mod keys;
+mod mirror;
+mod protocol;
+mod rights;
+mod stage;
+mod stores;
+mod terraform;

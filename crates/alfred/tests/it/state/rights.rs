@@ -1,0 +1,102 @@
+//! Who may do what, and that each try is written down.
+
+use super::stage::{Stage, lock, state};
+
+const STATE: &str = "/tfstate/team/network";
+
+#[test]
+fn without_a_token_nobody_gets_in_and_terraform_is_asked_for_a_password() {
+    let stage = Stage::new();
+    let none = stage.raw("GET", STATE, &[], b"");
+    assert_eq!((none.status, none.header("www-authenticate").unwrap()), (401, "Basic realm=\"alfred\"".to_owned()));
+    let elsewhere = stage.raw("GET", "/v1/states", &[], b"");
+    assert_eq!(
+        (elsewhere.status, elsewhere.header("www-authenticate").unwrap()),
+        (401, "Bearer realm=\"alfred\"".to_owned())
+    );
+    for method in ["GET", "POST", "DELETE", "LOCK", "UNLOCK"] {
+        assert_eq!(stage.ask("alfred_wrong", method, STATE, b"").status, 401, "{method}");
+    }
+    // Basic is for Terraform alone: elsewhere a browser would offer to keep the password.
+    assert_eq!(stage.ask(&stage.administrator(), "GET", "/v1/states", b"").status, 401);
+}
+
+#[test]
+fn members_may_do_what_was_granted_and_each_refusal_is_in_the_log() {
+    let stage = Stage::new();
+    let admin = stage.administrator();
+    let ada = stage.token("--user ada --label ada");
+    assert_eq!(stage.ask(&admin, "POST", STATE, &state(1, "l", "one")).status, 200);
+    for (method, body) in
+        [("GET", Vec::new()), ("POST", state(2, "l", "two")), ("LOCK", lock("a")), ("DELETE", Vec::new())]
+    {
+        let refused = stage.ask(&ada, method, STATE, &body);
+        assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("state_forbidden")), "{method}");
+    }
+    // To whom nothing was granted, it is not there.
+    assert!(stage.with_token(&ada, "state show team/network").one_line().contains("there is no state"));
+    assert!(stage.with_token(&ada, "state list").stdout.is_empty());
+
+    stage.done("state grant team/* --user ada --right read,lock");
+    assert_eq!(stage.ask(&ada, "GET", STATE, b"").status, 200);
+    assert_eq!(stage.ask(&ada, "LOCK", STATE, &lock("a")).status, 200);
+    assert_eq!(stage.ask(&ada, "POST", &format!("{STATE}?ID=a"), &state(2, "l", "two")).status, 403);
+    // Another's lock is no longer one's own by knowing its id.
+    assert_eq!(stage.ask(&admin, "LOCK", "/tfstate/team/other", &lock("mine")).status, 200);
+    assert_eq!(stage.ask(&ada, "UNLOCK", "/tfstate/team/other", &lock("mine")).status, 403);
+    assert_eq!(stage.ask(&ada, "UNLOCK", STATE, &lock("a")).status, 200);
+    let refused = stage.with_token(&ada, "state settings team/network --keep-versions 3");
+    assert!(refused.code == 1 && refused.one_line().contains("no right to administer"), "{refused:?}");
+    let refused = stage.with_token(&ada, "state grant team/network --user ada --right administer");
+    assert!(refused.code == 1 && refused.one_line().contains("no right to administer"), "{refused:?}");
+
+    stage.done("state revoke team/* --user ada");
+    assert_eq!(stage.ask(&ada, "GET", STATE, b"").status, 403, "at once");
+    let log = stage.told("state log --limit 1000");
+    let forbidden: Vec<&str> = log["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["actor"] == "ada" && line["outcome"] == "forbidden")
+        .map(|line| line["action"].as_str().unwrap())
+        .collect();
+    let wanted = ["read", "write", "lock", "delete", "write", "force-unlock", "settings", "grant", "read"];
+    assert_eq!(forbidden, wanted, "{log}");
+    assert!(log["lines"][0]["remote"] == "127.0.0.1" && log["lines"][0]["token_id"].is_string(), "{log}");
+}
+
+#[test]
+fn a_token_for_states_is_good_for_nothing_else() {
+    let stage = Stage::new();
+    let ci = stage.token("--label ci --state team/* --right read,write,lock");
+    assert_eq!(stage.ask(&ci, "POST", STATE, &state(1, "l", "one")).status, 200);
+    assert_eq!(stage.ask(&ci, "GET", "/tfstate/other", b"").status, 403);
+    assert_eq!(stage.with_token(&ci, "state versions team/network").code, 0);
+    for line in ["env list", "token list", "token create --label more", "vm list"] {
+        let refused = stage.with_token(&ci, line);
+        assert!(refused.code == 1 && refused.one_line().contains("good for states alone"), "{line}: {refused:?}");
+    }
+    for line in ["state log", "state grant * --user admin --right read", "state settings team/network --keep-days 1"] {
+        let refused = stage.with_token(&ci, line);
+        assert!(refused.code == 1 && refused.one_line().contains("no right"), "{line}: {refused:?}");
+    }
+    let refused = stage.place.line("state delete team/network --purge --yes");
+    assert!(refused.code == 1 && refused.one_line().contains("not deleted"), "{refused:?}");
+}
+
+#[test]
+fn members_hand_on_what_they_have_and_no_more() {
+    let stage = Stage::new();
+    let ada = stage.token("--user ada --label ada");
+    stage.done("state grant team/* --user ada --right read,write");
+    let refused = stage.with_token(&ada, "token create --label ci --state team/network --right read,lock");
+    assert!(refused.code == 1 && refused.one_line().contains("cannot hand that on"), "{refused:?}");
+    let refused = stage.with_token(&ada, "token create --label ci --state * --right read");
+    assert!(refused.code == 1, "{refused:?}");
+    let made = stage.with_token(&ada, "token create --label ci --state team/network --right read");
+    let ci = made.stdout.trim();
+    assert_eq!(stage.ask(ci, "GET", STATE, b"").status, 404, "it may look, and there is nothing");
+    // What was handed on ends with what it came from.
+    stage.done("state revoke team/* --user ada");
+    assert_eq!(stage.ask(ci, "GET", STATE, b"").status, 403);
+}
