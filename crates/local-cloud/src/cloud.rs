@@ -1,5 +1,7 @@
 //! The local cloud as a whole: one router over all services, with faults in front of it and a journal beside it.
 
+mod door;
+
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicBool},
@@ -26,7 +28,7 @@ use crate::{
     r2::{self, R2},
 };
 
-const CONTABO_TOKEN_PATH: &str = "/auth/realms/contabo/protocol/openid-connect/token";
+pub(crate) use door::Door;
 
 /// How a call was lost: what a client sees as a broken connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,15 +69,6 @@ impl Reply {
             Self::Lost(lost) => Err(lost),
         }
     }
-}
-
-/// Where a call came in: paths mean one thing to the APIs and another to S3.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Door {
-    /// Cloudflare's and Contabo's APIs and the controls.
-    Apis,
-    /// R2's S3.
-    R2,
 }
 
 /// The stand-in cloud. Clones share one state.
@@ -192,10 +185,7 @@ impl LocalCloud {
 
     pub(crate) async fn reply(&self, door: Door, request: Request<Bytes>) -> Reply {
         let path = request.uri().path();
-        let service = match door {
-            Door::Apis => service_of(path),
-            Door::R2 => Service::R2,
-        };
+        let service = door.service(path);
         // The controls must work while everything else is made to fail, and are no traffic of a client.
         if service == Service::Other {
             return Reply::Whole(self.other(request).await);
@@ -215,7 +205,7 @@ impl LocalCloud {
             path: request
                 .uri()
                 .path_and_query()
-                .map_or_else(|| path.to_owned(), |path| without_signature(path.as_str())),
+                .map_or_else(|| path.to_owned(), |path| door::without_signature(path.as_str())),
             route,
             outcome: Outcome::Open,
             request_id: text_header(request.headers(), "x-request-id"),
@@ -311,17 +301,6 @@ impl LocalCloud {
     }
 }
 
-fn service_of(path: &str) -> Service {
-    let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if under(cloudflare::PREFIX) {
-        Service::Cloudflare
-    } else if under("/v1") || path == CONTABO_TOKEN_PATH {
-        Service::Contabo
-    } else {
-        Service::Other
-    }
-}
-
 async fn pause(milliseconds: u64) {
     if milliseconds > 0 {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -330,17 +309,6 @@ async fn pause(milliseconds: u64) {
 
 fn text_header(headers: &http::HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// A path with its query, without the signature that makes it a key to somebody's object.
-fn without_signature(path: &str) -> String {
-    match path.split_once("X-Amz-Signature=") {
-        None => path.to_owned(),
-        Some((before, rest)) => {
-            let after = rest.find('&').map_or("", |end| &rest[end..]);
-            format!("{before}X-Amz-Signature=…{after}")
-        }
-    }
 }
 
 /// The answer that a fault gives in place of the right one.

@@ -239,12 +239,11 @@ impl Stores {
     }
 
     /// Throws a state away in the secondary store that was thrown away in the primary one.
-    pub(crate) async fn follow_purge(&self, current: &Current, state: &StateName) -> Result<(), StateError> {
-        let Some(Mirrored { secondary, .. }) = &current.mirrored else { return Ok(()) };
-        if let Err(error) = copy::purge(&**secondary, state).await {
+    pub(crate) async fn follow_purge(&self, current: &Current, state: &StateName, until: (u64, u64)) {
+        let Some(Mirrored { secondary, .. }) = &current.mirrored else { return };
+        if let Err(error) = copy::purge(&**secondary, state, until).await {
             tracing::warn!(state = %state, secondary = secondary.place(), error = %error, "a purged state is left over");
         }
-        Ok(())
     }
 
     /// One round of what has to be done from time to time: catching up, ending a switch that was interrupted, judging a

@@ -6,17 +6,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::object::Object;
 
-/// Sorts behind every key that begins as the text before it does.
-const LAST: char = char::MAX;
-
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query<'q> {
     pub(crate) prefix: &'q str,
     /// Empty for none.
     pub(crate) delimiter: &'q str,
-    /// Only what sorts behind this.
-    pub(crate) after: &'q str,
+    /// Only what sorts from here on.
+    pub(crate) from: &'q str,
     /// Keys and common prefixes together.
     pub(crate) limit: usize,
 }
@@ -26,7 +23,7 @@ pub(crate) struct Query<'q> {
 pub(crate) struct Page<'o> {
     pub(crate) objects: Vec<(&'o str, &'o Arc<Object>)>,
     pub(crate) prefixes: Vec<String>,
-    /// Where the next page begins, if there is one: what its `after` must be.
+    /// Where the next page begins, if there is one: what its `from` must be.
     pub(crate) next: Option<String>,
     /// The last key or common prefix of this page.
     pub(crate) last: Option<String>,
@@ -35,16 +32,17 @@ pub(crate) struct Page<'o> {
 /// The page that `query` asks for.
 pub(crate) fn list<'o>(objects: &'o BTreeMap<String, Arc<Object>>, query: &Query<'_>) -> Page<'o> {
     let mut page = Page::default();
-    let mut after: Option<String> = (!query.after.is_empty()).then(|| query.after.to_owned());
-    loop {
-        let from = match &after {
-            Some(after) if after.as_str() >= query.prefix => Bound::Excluded(after.as_str()),
-            _ => Bound::Included(query.prefix),
+    // Where to look on; `None` is behind everything.
+    let mut from = Some(query.from.max(query.prefix).to_owned());
+    while let Some(begin) = from.take() {
+        let Some((key, object)) = objects.range::<str, _>((Bound::Included(begin.as_str()), Bound::Unbounded)).next()
+        else {
+            break;
         };
-        let Some((key, object)) = objects.range::<str, _>((from, Bound::Unbounded)).next() else { break };
         let Some(rest) = key.strip_prefix(query.prefix) else { break };
         if page.objects.len() + page.prefixes.len() >= query.limit {
-            page.next = after;
+            // A page of nothing is the last one, or a client would ask for ever.
+            page.next = (query.limit > 0).then_some(begin);
             break;
         }
         let end = if query.delimiter.is_empty() { None } else { rest.find(query.delimiter) };
@@ -52,24 +50,47 @@ pub(crate) fn list<'o>(objects: &'o BTreeMap<String, Arc<Object>>, query: &Query
             let common = &key[..query.prefix.len() + end + query.delimiter.len()];
             page.prefixes.push(common.to_owned());
             page.last = Some(common.to_owned());
-            after = Some(format!("{common}{LAST}"));
+            from = behind_prefix(common);
         } else {
             page.objects.push((key, object));
             page.last = Some(key.clone());
-            after = Some(key.clone());
+            from = Some(behind(key));
         }
     }
     page
 }
 
-/// The `after` of a marker, which may be a common prefix: what lies below that was listed.
-pub(crate) fn after_marker(marker: &str, delimiter: &str) -> String {
-    if !delimiter.is_empty() && marker.ends_with(delimiter) { format!("{marker}{LAST}") } else { marker.to_owned() }
+/// The first text that sorts behind this one.
+pub(crate) fn behind(key: &str) -> String {
+    format!("{key}\0")
+}
+
+/// The first text that sorts behind all that begin with this one, if there is one.
+fn behind_prefix(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // The numbers of characters have one gap, which this steps over.
+        let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
+/// Where a list goes on after a marker, which may be a common prefix: what lies below that was listed. `None` is nowhere.
+pub(crate) fn behind_marker(marker: &str, delimiter: &str) -> Option<String> {
+    match marker {
+        "" => Some(String::new()),
+        marker if !delimiter.is_empty() && marker.ends_with(delimiter) => behind_prefix(marker),
+        marker => Some(behind(marker)),
+    }
 }
 
 /// A continuation token: opaque to clients.
-pub(crate) fn token(after: &str) -> String {
-    URL_SAFE_NO_PAD.encode(after)
+pub(crate) fn token(from: &str) -> String {
+    URL_SAFE_NO_PAD.encode(from)
 }
 
 /// What a continuation token says, if it is one.
@@ -119,7 +140,7 @@ mod tests {
     #[test]
     fn delimiters_gather_what_lies_below() {
         let objects = objects(&["a", "b/1", "b/2", "c/d/1", "c/e", "cc"]);
-        let all = |prefix, delimiter| shown(&list(&objects, &Query { prefix, delimiter, after: "", limit: 100 }));
+        let all = |prefix, delimiter| shown(&list(&objects, &Query { prefix, delimiter, from: "", limit: 100 }));
         assert_eq!(all("", "/"), ["a", "b/", "c/", "cc"]);
         assert_eq!(all("c/", "/"), ["c/d/", "c/e"]);
         assert_eq!(all("c", "/"), ["c/", "cc"]);
@@ -129,16 +150,28 @@ mod tests {
 
     #[test]
     fn pages_join_up_to_the_whole_whatever_their_size() {
-        let objects = objects(&["a", "b/1", "b/2", "c/d/1", "c/e", "cc", "ü/ü"]);
+        let objects = objects(&[
+            "a",
+            "b/1",
+            "b/2",
+            "b/\u{10ffff}",
+            "b/\u{10ffff}x",
+            "c/d/1",
+            "c/e",
+            "cc",
+            "ü/ü",
+            "\u{d7ff}/1",
+            "\u{10ffff}/x",
+        ]);
         for delimiter in ["", "/"] {
             let whole = shown(&list(&objects, &Query { delimiter, limit: 100, ..Query::default() }));
             for limit in 1..=whole.len() {
-                let (mut joined, mut after) = (Vec::new(), String::new());
+                let (mut joined, mut from) = (Vec::new(), String::new());
                 loop {
-                    let page = list(&objects, &Query { prefix: "", delimiter, after: &after, limit });
+                    let page = list(&objects, &Query { prefix: "", delimiter, from: &from, limit });
                     joined.extend(shown(&page));
                     match page.next {
-                        Some(next) => after = read_token(&token(&next)).unwrap(),
+                        Some(next) => from = read_token(&token(&next)).unwrap(),
                         None => break,
                     }
                 }
@@ -150,10 +183,23 @@ mod tests {
     #[test]
     fn a_marker_goes_on_behind_what_it_names() {
         let objects = objects(&["a", "b/1", "b/2", "c"]);
-        let after = after_marker("b/", "/");
-        assert_eq!(shown(&list(&objects, &Query { prefix: "", delimiter: "/", after: &after, limit: 9 })), ["c"]);
-        let after = after_marker("b/1", "/");
-        assert_eq!(shown(&list(&objects, &Query { prefix: "", delimiter: "/", after: &after, limit: 9 })), ["b/", "c"]);
+        let from = behind_marker("b/", "/").unwrap();
+        assert_eq!(shown(&list(&objects, &Query { prefix: "", delimiter: "/", from: &from, limit: 9 })), ["c"]);
+        let from = behind_marker("b/1", "/").unwrap();
+        assert_eq!(shown(&list(&objects, &Query { prefix: "", delimiter: "/", from: &from, limit: 9 })), ["b/", "c"]);
+    }
+
+    #[test]
+    fn the_end_of_all_that_begins_alike_is_found() {
+        for (prefix, next) in [
+            ("a/", Some("a0")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{d7ff}", Some("\u{e000}")),
+            ("\u{10ffff}", None),
+            ("", None),
+        ] {
+            assert_eq!(behind_prefix(prefix).as_deref(), next, "{prefix:?}");
+        }
     }
 
     #[test]

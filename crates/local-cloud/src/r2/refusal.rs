@@ -37,8 +37,8 @@ impl Refusal {
     );
     pub(crate) const UNAUTHORIZED: Self = Self::new(10_002, "Unauthorized", StatusCode::UNAUTHORIZED, "Unauthorized");
     pub(crate) const BUCKET_EXISTS: Self = Self::new(
-        10_004,
-        "BucketAlreadyOwnedByYou",
+        10_073,
+        "BucketConflict",
         StatusCode::CONFLICT,
         "The bucket you tried to create already exists, and you own it.",
     );
@@ -64,6 +64,10 @@ impl Refusal {
     );
     pub(crate) const INCOMPLETE_BODY: Self =
         Self::new(10_013, "IncompleteBody", StatusCode::BAD_REQUEST, "The request body terminated unexpectedly.");
+    pub(crate) const EXPIRED: Self =
+        Self::new(10_018, "ExpiredRequest", StatusCode::BAD_REQUEST, "The request has expired.");
+    pub(crate) const INVALID_OBJECT_NAME: Self =
+        Self::new(10_020, "InvalidObjectName", StatusCode::BAD_REQUEST, "The specified object name is not valid.");
     pub(crate) const NO_SUCH_UPLOAD: Self =
         Self::new(10_024, "NoSuchUpload", StatusCode::NOT_FOUND, "The specified multipart upload does not exist.");
     pub(crate) const INVALID_PART: Self = Self::new(
@@ -111,7 +115,7 @@ impl Refusal {
         "The object is locked by the bucket policy.",
     );
 
-    // The numbers of these three are stand-ins.
+    // The numbers of these are stand-ins, as are those of `MALFORMED` and `NO_CORS`.
     pub(crate) const INVALID_ARGUMENT: Self =
         Self::new(10_022, "InvalidArgument", StatusCode::BAD_REQUEST, "An argument is not valid.");
     pub(crate) const INVALID_REQUEST: Self =

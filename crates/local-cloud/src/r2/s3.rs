@@ -44,7 +44,7 @@ pub(super) fn service(core: Arc<Core>, account: Account) -> S3Service {
 
 /// Answers a request whose body was read whole.
 pub(super) async fn answer(service: &S3Service, request: Request<Bytes>) -> Response<Bytes> {
-    if let Some(refusal) = refused::by_header(request.headers()) {
+    if let Some(refusal) = refused::at_once(&request) {
         return refused::answer(&refusal);
     }
     let response = match service.call(request.map(s3s::Body::from)).await {
@@ -56,7 +56,13 @@ pub(super) async fn answer(service: &S3Service, request: Request<Bytes>) -> Resp
     };
     let (parts, body) = response.into_parts();
     match body.collect().await {
-        Ok(body) => Response::from_parts(parts, body.to_bytes()),
+        Ok(body) => {
+            let body = body.to_bytes();
+            match refused::in_our_words(parts.status, &body) {
+                Some(refusal) => refused::answer(&refusal),
+                None => Response::from_parts(parts, body),
+            }
+        }
         Err(error) => {
             tracing::error!(%error, "an S3 answer could not be read");
             refused::answer(&Refusal::INTERNAL)

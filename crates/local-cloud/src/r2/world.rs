@@ -150,16 +150,10 @@ impl World {
 
     /// Whether an object may be written: conditions first, since a refused write counts for nothing, then locks, then
     /// the rate.
-    fn admit(
-        &mut self,
-        name: &BucketName,
-        key: &str,
-        conditions: &[Conditions],
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    fn admit(&mut self, name: &BucketName, key: &str, conditions: &Conditions, now: Timestamp) -> Result<(), Refusal> {
         let bucket = self.bucket(name)?;
         let current = bucket.objects.get(key).map(Arc::as_ref);
-        if !conditions.iter().all(|conditions| conditions.allow_write(current)) {
+        if !conditions.allow_write(current) {
             return Err(Refusal::PRECONDITION_FAILED);
         }
         if current.is_some_and(|current| lock::holds(&bucket.lock, key, current, now)) {
@@ -177,7 +171,7 @@ impl World {
         conditions: &Conditions,
         now: Timestamp,
     ) -> Result<Arc<Object>, Refusal> {
-        if let Err(refusal) = self.admit(name, &key, std::slice::from_ref(conditions), now) {
+        if let Err(refusal) = self.admit(name, &key, conditions, now) {
             self.contents.forsake(object.contents);
             return Err(refusal);
         }
@@ -264,7 +258,7 @@ impl World {
     ) -> Result<Arc<Object>, Refusal> {
         let upload = self.upload(name, key, id)?;
         let object = assembled(upload, wanted, now)?;
-        self.admit(name, key, std::slice::from_ref(conditions), now)?;
+        self.admit(name, key, conditions, now)?;
         let object = Arc::new(object);
         let contents = Arc::clone(&self.contents);
         let bucket = self.bucket_mut(name)?;

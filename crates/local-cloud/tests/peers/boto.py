@@ -59,7 +59,7 @@ def buckets_over_rest():
         api.r2.buckets.create(account_id=ACCOUNT, name="states")
         raise AssertionError("a bucket is made once")
     except cloudflare.ConflictError as error:
-        assert error.body["errors"][0]["code"] == 10004, error.body
+        assert error.body["errors"][0]["code"] == 10073, error.body
     rule = {"id": "v", "enabled": True, "prefix": "v/", "condition": {"type": "Indefinite"}}
     api.r2.buckets.locks.update("states", account_id=ACCOUNT, rules=[rule])
     assert api.r2.buckets.locks.get("states", account_id=ACCOUNT).rules[0].prefix == "v/"

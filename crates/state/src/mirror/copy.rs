@@ -140,13 +140,17 @@ pub(crate) async fn content(
     Ok(true)
 }
 
-/// Throws everything away that a store holds of a state.
-pub(crate) async fn purge(store: &dyn Backend, state: &StateName) -> Result<(), BackendError> {
-    if let Some(document) = store.document(state).await? {
-        store.remove_document(state, document.revision).await?;
+/// Throws away what a store holds of a state that was thrown away in the other one: its document as it was then or
+/// before, and the contents it names.
+pub(crate) async fn purge(store: &dyn Backend, state: &StateName, until: (u64, u64)) -> Result<(), CopyError> {
+    let Some(found) = store.document(state).await? else { return Ok(()) };
+    let document = parse(store, state, &found.content)?;
+    if document.progress() > until || store.remove_document(state, found.revision).await? == Swapped::Conflict {
+        // It has begun anew.
+        return Ok(());
     }
-    for entry in store.blobs(state).await? {
-        store.delete_blob(state, &entry.key).await?;
+    for key in document.versions.iter().map(Version::blob_key) {
+        store.delete_blob(state, &key).await?;
     }
     Ok(())
 }

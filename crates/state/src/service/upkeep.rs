@@ -84,6 +84,8 @@ impl States {
 
     /// Throws a deleted state away, with all its versions, for ever.
     pub async fn purge(&self, state: &StateName) -> Result<Purged, StateError> {
+        // Before the document is gone: afterwards nobody finds what is left over.
+        self.sweep(state).await?;
         self.in_current(|current| async move {
             let (revision, document) =
                 load(&current, state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
@@ -96,9 +98,10 @@ impl States {
             if current.primary.remove_document(state, revision).await? == Swapped::Conflict {
                 return Err(StateError::Busy(state.clone()));
             }
-            let keys: Vec<BlobKey> = current.primary.blobs(state).await?.into_iter().map(|entry| entry.key).collect();
+            // Others than these may be of a writer who is about to begin the state anew.
+            let keys: Vec<BlobKey> = document.versions.iter().map(Version::blob_key).collect();
             self.delete_blobs(&current, state, &keys).await;
-            self.stores.follow_purge(&current, state).await?;
+            self.stores.follow_purge(&current, state, document.progress()).await;
             Ok(Purged { blobs: keys.len() })
         })
         .await

@@ -39,6 +39,8 @@ fn a_bucket_is_made_shown_to_work_and_used_by_terraform_itself() {
     .unwrap();
     std::fs::write(folder.join("empty.rc"), "").unwrap();
     for arguments in [&["init", "-input=false"][..], &["apply", "-auto-approve"], &["plan", "-detailed-exitcode"]] {
+        // R2 takes one write a second for each key, and Terraform's lock is one key.
+        std::thread::sleep(std::time::Duration::from_millis(1_200));
         let output = Command::new("terraform")
             .args(arguments)
             .env_clear()

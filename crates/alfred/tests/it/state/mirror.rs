@@ -39,7 +39,7 @@ fn a_state_is_in_both_stores_and_goes_on_in_either() {
     assert!(switched["primary"].as_str().unwrap().starts_with("sqlite "), "{switched}");
     assert!(switched["trial_until"].is_string() && switched["behind"].is_null(), "{switched}");
     assert_eq!(write(&stage, 2), 200);
-    assert_eq!(stage.told("state log")["entries"][1]["action"], "switch");
+    assert_eq!(stage.told("state log")["lines"][1]["action"], "switch");
 
     // What counts is known to the next process as well, and a store that is no longer configured is named.
     stage.up.signal(Signal::KILL);

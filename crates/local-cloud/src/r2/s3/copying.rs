@@ -84,8 +84,9 @@ pub(super) async fn copy_part(core: &Core, request: S3Request<UploadPartCopyInpu
     let content = core.keep(bytes).await?;
     let now = core.now();
     let part = Part { etag: etag_text.clone(), modified: now, checksums: Checksums::new(), contents: vec![content] };
-    core.world().put_part(&name, &input.key, &input.upload_id, number, part)?;
+    let written = core.world().put_part(&name, &input.key, &input.upload_id, number, part);
     core.note_change();
+    written?;
     let result =
         CopyPartResult { e_tag: Some(etag(&etag_text)), last_modified: Some(timestamp(now)), ..Default::default() };
     Ok(UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() })

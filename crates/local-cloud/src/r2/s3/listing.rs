@@ -22,15 +22,15 @@ pub(super) fn version_2(core: &Core, request: S3Request<ListObjectsV2Input>) -> 
     let input = request.input;
     let (prefix, delimiter) = (input.prefix.unwrap_or_default(), input.delimiter.unwrap_or_default());
     let limit = page_limit(input.max_keys)?;
-    let after = match &input.continuation_token {
+    let from = match &input.continuation_token {
         Some(token) => listing::read_token(token)
             .ok_or_else(|| Refusal::INVALID_ARGUMENT.saying("The continuation token provided is incorrect"))?,
-        None => input.start_after.clone().unwrap_or_default(),
+        None => input.start_after.as_deref().map(listing::behind).unwrap_or_default(),
     };
     let url = asks_for_urls(input.encoding_type.as_ref());
     let world = core.world();
     let objects = &world.bucket(&name)?.objects;
-    let page = listing::list(objects, &Query { prefix: &prefix, delimiter: &delimiter, after: &after, limit });
+    let page = listing::list(objects, &Query { prefix: &prefix, delimiter: &delimiter, from: &from, limit });
     let count = page.objects.len() + page.prefixes.len();
     Ok(ListObjectsV2Output {
         key_count: i32::try_from(count).ok(),
@@ -55,11 +55,14 @@ pub(super) fn version_1(core: &Core, request: S3Request<ListObjectsInput>) -> S3
     let (prefix, delimiter) = (input.prefix.unwrap_or_default(), input.delimiter.unwrap_or_default());
     let limit = page_limit(input.max_keys)?;
     let marker = input.marker.unwrap_or_default();
-    let after = listing::after_marker(&marker, &delimiter);
+    let from = listing::behind_marker(&marker, &delimiter);
     let url = asks_for_urls(input.encoding_type.as_ref());
     let world = core.world();
     let objects = &world.bucket(&name)?.objects;
-    let page = listing::list(objects, &Query { prefix: &prefix, delimiter: &delimiter, after: &after, limit });
+    let page = match &from {
+        Some(from) => listing::list(objects, &Query { prefix: &prefix, delimiter: &delimiter, from, limit }),
+        None => Page::default(),
+    };
     Ok(ListObjectsOutput {
         contents: shown(&page, url),
         common_prefixes: prefixes(&page, url),

@@ -32,8 +32,10 @@ pub(super) async fn put(core: &Core, mut request: S3Request<PutObjectInput>) -> 
     let content = core.keep(bytes).await?;
     let now = core.now();
     let object = Object { etag: etag_text, modified: now, description, checksums, contents: vec![content] };
-    let object = core.world().put(&name, request.input.key, object, &conditions, now)?;
+    let written = core.world().put(&name, request.input.key, object, &conditions, now);
+    // A refusal too: the file that was kept in vain goes with the next save.
     core.note_change();
+    let object = written?;
     let sums = &object.checksums;
     Ok(PutObjectOutput {
         e_tag: Some(etag(&object.etag)),

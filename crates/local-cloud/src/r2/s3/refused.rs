@@ -1,7 +1,7 @@
 //! Refusals as S3 writes them, and what R2 refuses whatever else a request says.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use s3s::{S3Error, S3ErrorCode};
 
 use crate::r2::Refusal;
@@ -29,12 +29,24 @@ const REFUSED: [&str; 6] = [
 const REFUSED_BEGINNINGS: [&str; 4] =
     ["x-amz-copy-source-server-side-encryption", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
 
-/// The refusal of a request that asks for what R2 does not have, by header.
-pub(super) fn by_header(headers: &HeaderMap) -> Option<Refusal> {
+/// The refusal of a request that asks for what R2 does not have.
+pub(super) fn at_once<B>(request: &Request<B>) -> Option<Refusal> {
+    let query = request.uri().query().unwrap_or_default();
+    if query.split('&').any(|pair| pair.starts_with("AWSAccessKeyId=")) {
+        return Some(second_version());
+    }
+    by_header(request.headers())
+}
+
+/// R2 knows signatures of version 4 alone, the crate in front of it also those of version 2.
+fn second_version() -> Refusal {
+    Refusal::UNAUTHORIZED.saying("Please use AWS4-HMAC-SHA256.")
+}
+
+fn by_header(headers: &HeaderMap) -> Option<Refusal> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    // R2 knows signatures of version 4 alone, the crate in front of it also those of version 2.
     if headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS ")) {
-        return Some(Refusal::UNAUTHORIZED.saying("Please use AWS4-HMAC-SHA256."));
+        return Some(second_version());
     }
     // Bodies in signed chunks: soto-project/soto#643, bitfoundation/bitplatform#13362 and
     // <https://developers.cloudflare.com/r2/examples/aws/aws-sdk-net/>.
@@ -53,6 +65,22 @@ pub(super) fn by_header(headers: &HeaderMap) -> Option<Refusal> {
     let (name, value) = headers.iter().find(|(name, _)| refused(name.as_str()))?;
     let shown: String = text(value).chars().take(64).collect();
     Some(Refusal::NOT_IMPLEMENTED.saying(format!("Header '{name}' with value '{shown}' not implemented")))
+}
+
+/// What R2 calls a refusal that the crate in front gives another name.
+/// <https://developers.cloudflare.com/r2/api/error-codes/>
+pub(super) fn in_our_words(status: StatusCode, body: &Bytes) -> Option<Refusal> {
+    if !status.is_client_error() {
+        return None;
+    }
+    let text = std::str::from_utf8(body).ok()?;
+    if text.contains("<Code>KeyTooLongError</Code>") {
+        Some(Refusal::INVALID_OBJECT_NAME)
+    } else if text.contains("<Code>AccessDenied</Code><Message>Request has expired</Message>") {
+        Some(Refusal::EXPIRED)
+    } else {
+        None
+    }
 }
 
 /// A refusal as the whole answer.

@@ -65,8 +65,9 @@ pub(super) async fn put_part(core: &Core, mut request: S3Request<UploadPartInput
     let content = core.keep(bytes).await?;
     let sums = checksums.clone();
     let part = Part { etag: etag_text.clone(), modified: core.now(), checksums, contents: vec![content] };
-    core.world().put_part(&name, &request.input.key, &request.input.upload_id, number, part)?;
+    let written = core.world().put_part(&name, &request.input.key, &request.input.upload_id, number, part);
     core.note_change();
+    written?;
     Ok(UploadPartOutput {
         e_tag: Some(etag(&etag_text)),
         checksum_crc32: sum(&sums, Algorithm::Crc32),

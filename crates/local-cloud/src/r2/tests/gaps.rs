@@ -21,6 +21,13 @@ async fn only_signatures_of_the_account_are_taken() {
     assert_eq!(stage.send(moved).await.refusal(), (403, "SignatureDoesNotMatch"));
     let second = Request::get("/states").header("authorization", "AWS id:signature").body(Bytes::new()).unwrap();
     assert_eq!(stage.send(second).await.status, 401);
+    let second = Request::get("/states/k?AWSAccessKeyId=id&Signature=x&Expires=1").body(Bytes::new()).unwrap();
+    assert_eq!(stage.send(second).await.status, 401);
+    let presigned = "/states/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=acce55acce55acce55acce55acce55ac%2F20200101\
+                     %2Fauto%2Fs3%2Faws4_request&X-Amz-Date=20200101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host\
+                     &X-Amz-Signature=0000000000000000000000000000000000000000000000000000000000000000";
+    let old = Request::get(presigned).header("host", "127.0.0.1").body(Bytes::new()).unwrap();
+    assert_eq!(stage.send(old).await.refusal(), (400, "ExpiredRequest"));
 }
 
 #[tokio::test]

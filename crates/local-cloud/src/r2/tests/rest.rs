@@ -20,7 +20,7 @@ async fn buckets_live_their_life() {
     assert_eq!(made["result"], expected);
     assert_eq!(stage.rest("GET", "/mine", Value::Null).await.1["result"], expected);
     let again = stage.rest("POST", "", json!({"name": "mine"})).await;
-    assert_eq!((again.0, codes(&again.1)), (409, (10_004, None)));
+    assert_eq!((again.0, codes(&again.1)), (409, (10_073, None)));
     let names = |answer: &Value| -> Vec<String> {
         let buckets = answer["result"]["buckets"].as_array().unwrap().iter();
         buckets.map(|bucket| bucket["name"].as_str().unwrap().to_owned()).collect()

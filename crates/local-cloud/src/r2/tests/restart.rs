@@ -32,6 +32,14 @@ async fn objects_and_open_uploads_outlive_a_restart() {
         assert_eq!(s3(&cloud, "PUT", &format!("/states/{key}"), body).await.status, 200);
     }
     s3(&cloud, "DELETE", "/states/gone", "").await;
+    while files(&objects) > 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let refused = Signer::default().sign("PUT", "/states/k", &[("if-none-match", "*")], "in vain".into());
+    assert_eq!(cloud.call_r2(refused).await.unwrap().status(), 412);
+    while files(&objects) > 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     let id = s3(&cloud, "POST", "/states/big?uploads", "").await.element("UploadId").unwrap().to_owned();
     let part = format!("/states/big?partNumber=1&uploadId={id}");
     let etag = s3(&cloud, "PUT", &part, "part").await.header("etag").to_owned();

@@ -13,7 +13,6 @@ fn version(serial: u64, at: Timestamp, pinned: bool) -> Version {
     Version {
         blob: BlobTag(0),
         key: VersionKey { serial, sha256: Checksum([0; 32]) },
-        blob: BlobTag(0),
         lineage: "lineage".to_owned(),
         size: 2,
         at,
