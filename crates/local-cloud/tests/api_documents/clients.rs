@@ -8,7 +8,9 @@ use alfred_local_cloud::cloudflare::{DEMO_ACCOUNT_ID, DEMO_MANAGER_TOKEN, DEMO_T
 use alfred_model::id::VmId;
 use alfred_model::vm::InstanceStatus;
 use alfred_providers::budget::Priority;
-use alfred_providers::cloudflare::{Batch, Cloudflare, NewRecord, PER_PAGE_MAX, RecordFilter, RecordPatch, TokenOwner};
+use alfred_providers::cloudflare::{
+    Batch, BucketName, BucketRules, Cloudflare, NewRecord, PER_PAGE_MAX, RecordFilter, RecordPatch, TokenOwner,
+};
 use alfred_providers::contabo::{AuditFilter, InstanceFilter, OrderRequest, ReinstallRequest, StoredSecretKind};
 use alfred_providers::secret::{StoredValue, UserData};
 
@@ -23,10 +25,29 @@ pub(crate) async fn run(stage: &Stage) {
     batches(&user).await;
     zones(&user).await;
     tokens(stage).await;
+    buckets(&user).await;
     let vm = orders(stage).await;
     lists(stage, vm).await;
     changes(stage, vm).await;
     secrets(stage).await;
+}
+
+/// In a jurisdiction and in none, with every rule and with none.
+async fn buckets(client: &Cloudflare) {
+    for (jurisdiction, location) in [(None, None), (Some("eu"), Some("weur"))] {
+        let account = DEMO_ACCOUNT_ID.to_owned();
+        let bucket = BucketName { account, name: "states".to_owned(), jurisdiction };
+        assert!(client.create_bucket(&bucket, location).await.unwrap());
+        assert!(!client.create_bucket(&bucket, location).await.unwrap(), "it is there");
+        let nothing = BucketRules { lock: None, cors_origins: Vec::new(), public: false };
+        client.set_bucket_rules(&bucket, &nothing).await.unwrap();
+        let everything = BucketRules {
+            lock: Some(("blobs/".to_owned(), 86_400)),
+            cors_origins: vec!["https://a.example".to_owned()],
+            public: true,
+        };
+        client.set_bucket_rules(&bucket, &everything).await.unwrap();
+    }
 }
 
 fn record(label: &str, content: &str) -> NewRecord {

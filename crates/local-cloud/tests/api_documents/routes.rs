@@ -18,7 +18,7 @@ pub(crate) fn of_clients() -> BTreeSet<String> {
 /// The names of the local cloud's calls, such as `contabo.instances.list`, without its own controls.
 pub(crate) fn of_cloud() -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = [source.join("cloudflare/route.rs"), source.join("contabo/route.rs")];
+    let files = ["cloudflare/route.rs", "cloudflare/bucket_route.rs", "contabo/route.rs"].map(|file| source.join(file));
     let is_name = |literal: &String| literal.starts_with("cloudflare.") || literal.starts_with("contabo.");
     let names = files.iter().flat_map(|file| literals(file)).filter(is_name);
     names.filter(|name| !name.starts_with("contabo.admin.")).collect()

@@ -17,6 +17,7 @@ const NONE: Value = Value::Null;
 pub(crate) async fn run(stage: &Stage) {
     zone_files(stage).await;
     bad_records(stage).await;
+    buckets(stage).await;
     let token = stage.contabo_login().await;
     let vm = instances(stage, &token).await;
     power(stage, &token, vm).await;
@@ -74,6 +75,27 @@ async fn bad_records(stage: &Stage) {
     for token in ["cfut_nobody-knows-this-one", "not even a token"] {
         let answer = stage.ask_cloudflare(token, "GET", &zone, &NONE).await;
         assert_eq!(answer["success"], false, "{answer}");
+    }
+}
+
+/// What ours do not ask of buckets: one that is ruled, looked at and taken away, and one that is not there.
+async fn buckets(stage: &Stage) {
+    let buckets = format!("/accounts/{DEMO_ACCOUNT_ID}/r2/buckets");
+    let made = stage.ask_cloudflare(DEMO_TOKEN, "POST", &buckets, &json!({"name": "a-strangers"})).await;
+    assert_eq!(made["success"], true, "{made}");
+    for (method, place, body) in [
+        ("GET", "", NONE),
+        ("GET", "/a-strangers/cors", NONE),
+        ("GET", "/a-strangers/lifecycle", NONE),
+        ("GET", "/a-strangers/lock", NONE),
+        ("GET", "/a-strangers/domains/managed", NONE),
+        ("PATCH", "/a-strangers", NONE),
+        ("DELETE", "/a-strangers/cors", NONE),
+        ("DELETE", "/a-strangers", NONE),
+        ("GET", "/a-strangers", NONE),
+    ] {
+        let answer = stage.ask_cloudflare(DEMO_TOKEN, method, &format!("{buckets}{place}"), &body).await;
+        assert!(answer["success"].is_boolean(), "{method} {place}: {answer}");
     }
 }
 

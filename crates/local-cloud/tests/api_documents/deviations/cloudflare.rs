@@ -49,6 +49,76 @@ pub(super) const ABSENT: &[Absent] = &[
         like: Some("PUT /user/tokens/{token_id}/value"),
         source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/accounts/tokens/value.js",
     },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets/{bucket_name}",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/buckets.js",
+    },
+    Absent {
+        name: "POST /accounts/{account_id}/r2/buckets",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/buckets.js",
+    },
+    Absent {
+        name: "PUT /accounts/{account_id}/r2/buckets/{bucket_name}/lifecycle",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/lifecycle.js",
+    },
+    Absent {
+        name: "PUT /accounts/{account_id}/r2/buckets/{bucket_name}/lock",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/locks.js",
+    },
+    Absent {
+        name: "PUT /accounts/{account_id}/r2/buckets/{bucket_name}/cors",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/cors.js",
+    },
+    Absent {
+        name: "PUT /accounts/{account_id}/r2/buckets/{bucket_name}/domains/managed",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/domains/managed.js",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/buckets.js",
+    },
+    Absent {
+        name: "PATCH /accounts/{account_id}/r2/buckets/{bucket_name}",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/buckets.js",
+    },
+    Absent {
+        name: "DELETE /accounts/{account_id}/r2/buckets/{bucket_name}",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/buckets.js",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets/{bucket_name}/lifecycle",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/lifecycle.js",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets/{bucket_name}/lock",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/locks.js",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets/{bucket_name}/cors",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/cors.js",
+    },
+    Absent {
+        name: "DELETE /accounts/{account_id}/r2/buckets/{bucket_name}/cors",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/cors.js",
+    },
+    Absent {
+        name: "GET /accounts/{account_id}/r2/buckets/{bucket_name}/domains/managed",
+        like: None,
+        source: "https://www.npmjs.com/package/cloudflare (7.3.0), resources/r2/buckets/domains/managed.js",
+    },
 ];
 
 const LIST: &str = "GET /zones/{zone_id}/dns_records";
