@@ -13,6 +13,9 @@ use crate::place::Place;
 const RIVALS: usize = 6;
 
 fn live(variables: &[(&str, &str)]) {
+    if !alfred_testing::terraform::is_there() {
+        return;
+    }
     let mut stage = Stage::with(variables);
     let token = stage.administrator();
     let all: Vec<_> = (0..RIVALS).map(|number| stage.terraform(&format!("work-{number}"), "team/a", &token)).collect();

@@ -14,6 +14,9 @@ fn serials(stage: &Stage, name: &str) -> Vec<u64> {
 
 #[test]
 fn a_whole_life_from_init_to_destroy() {
+    if !alfred_testing::terraform::is_there() {
+        return;
+    }
     let stage = Stage::new();
     let token = stage.token("--label terraform --state team/*");
     let terraform = stage.terraform("work", "team/network", &token);
@@ -64,6 +67,9 @@ fn of_many_at_once_one_writes_at_a_time_and_none_is_lost() {
     const COUNT: usize = 12;
     // Terraform asks for a lock that it waits for after 1, 2, 4, 8 and 16 seconds.
     const PATIENT: usize = 3;
+    if !alfred_testing::terraform::is_there() {
+        return;
+    }
     let stage = Stage::new();
     let token = stage.administrator();
     let all: Vec<_> = (0..COUNT).map(|number| stage.terraform(&format!("work-{number}"), "shared", &token)).collect();
@@ -101,6 +107,9 @@ fn of_many_at_once_one_writes_at_a_time_and_none_is_lost() {
 
 #[test]
 fn the_lock_of_a_killed_terraform_is_shown_and_taken_away_by_whoever_may() {
+    if !alfred_testing::terraform::is_there() {
+        return;
+    }
     let stage = Stage::new();
     let token = stage.token("--label ci --state work --right read,write,lock");
     let terraform = stage.terraform("work", "work", &token);
@@ -146,6 +155,9 @@ fn the_lock_of_a_killed_terraform_is_shown_and_taken_away_by_whoever_may() {
 
 #[test]
 fn a_server_that_is_killed_and_started_again_has_every_version_and_the_lock() {
+    if !alfred_testing::terraform::is_there() {
+        return;
+    }
     let mut stage = Stage::new();
     let token = stage.administrator();
     let terraform = stage.terraform("work", "work", &token);
