@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alfred_model::state::retention::Defaults;
 use alfred_server::{STATE_SIZE_MAX, StatesParts, mirror_records};
 use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
+use alfred_state::mirror::MirrorRecords;
 use alfred_state::{Backend, Keyring, Seams, States, Stores};
 use alfred_store::Store;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,10 +31,26 @@ pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) ->
         }
         Stores::mirrored(first, second, mirror_records(store), seams.clone())
     } else {
+        check_alone(&first, &*mirror_records(store)).await?;
         Stores::single(first, seams.clone())
     };
     let states = Arc::new(States::new(stores, keyring, defaults, seams));
     Ok(StatesParts { states, size_max })
+}
+
+/// Refuses a store that followed another one when there were two: what the other one took in since would not be there.
+async fn check_alone(only: &Arc<dyn Backend>, records: &dyn MirrorRecords) -> Result<(), Failure> {
+    let record = records.read().await.map_err(|error| Failure::new(chain(&error)))?;
+    match record {
+        Some((record, _)) if record.primary != only.place() => {
+            let words = format!("states are kept in {}, which {} followed", record.primary, only.place());
+            Err(Failure::usage(words).hint(format!(
+                "name that one in `{}`, or both of them and `alfred state switch` first",
+                Key::State.variable()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The system's time and chance.

@@ -48,6 +48,16 @@ fn a_state_is_in_both_stores_and_goes_on_in_either() {
     stage.url = stage.up.told("url");
     stage.place.set("ALFRED_URL", stage.url.clone());
     assert_eq!(stage.ask(&token, "GET", "/tfstate/team/a", b"").body, content(2, "v"));
+    stage.up.signal(Signal::KILL);
+    stage.up.wait();
+    stage.place.set("ALFRED_STATE_MIRROR", "");
+    let alone = stage.place.line("up --local --instant --listen 127.0.0.1:0");
+    assert_eq!(alone.code, 2, "the store that follows is not taken for the one that counts: {alone:?}");
+    assert!(alone.stderr.contains("second.sqlite"), "{alone:?}");
+    stage.place.set("ALFRED_STATE_MIRROR", second);
+    stage.up = stage.place.start("up --local --instant --listen 127.0.0.1:0");
+    stage.url = stage.up.told("url");
+    stage.place.set("ALFRED_URL", stage.url.clone());
     stage.told("state switch --yes");
     assert_eq!(stage.ask(&token, "GET", "/tfstate/team/a", b"").body, content(2, "v"));
     assert_eq!(write(&stage, 3), 200);
