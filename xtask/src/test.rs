@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use count::Count;
 
-use crate::run::{Step, keep, root, run_reading};
+use crate::run::{Step, keep, root, run, run_reading};
 use crate::tools;
 
 /// What came of everything.
@@ -60,6 +60,8 @@ pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
 fn rust(arguments: &[&str], variables: &[(&str, PathBuf)], tally: &mut Tally) -> Result<(), String> {
     let workspace = ["--workspace", "--all-targets", "--locked", "--no-fail-fast"];
     if tools::answers("cargo", &["nextest", "--version"]) {
+        // Tests start it to kill it; nextest builds examples as tests alone.
+        run(&Step::cargo(["build", "--workspace", "--locked", "--example", "write_states"]))?;
         let step = Step::cargo(["nextest", "run"].into_iter().chain(workspace).chain(arguments.iter().copied()));
         count(&with_variables(step, variables), tally)?;
         if arguments.is_empty() {

@@ -16,11 +16,12 @@ use sha2::{Digest as _, Sha256};
 use crate::bucket::{BUCKET, Bucket, Fault};
 use crate::fixture::{Chance, name, nats_server, noise, postgres_address, sqlite_address};
 
-/// `examples/write_states.rs`, which cargo builds beside the tests.
+/// `examples/write_states.rs`, which `cargo test` builds beside the tests, and nextest does not.
 fn program() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let program = deps.parent().unwrap().parent().unwrap().join("examples/write_states");
-    assert!(program.is_file(), "`{}` is not built: run all targets of the package", program.display());
+    let mend = "`cargo build --workspace --example write_states` builds it, and `cargo xtask test` does so by itself";
+    assert!(program.is_file(), "`{}` is not there: {mend}", program.display());
     program
 }
 
