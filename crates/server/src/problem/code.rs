@@ -172,7 +172,7 @@ codes! {
         "compare what is there with what came; `GET /v1/states/NAME/versions` lists what is there";
     /// Two stores of states do not change places.
     SwitchRefused = CONFLICT, "switch_refused", "the stores of states do not change places",
-        "`GET /v1/states-mirror` shows what is missing";
+        "`GET /v1/state-mirror` shows what is missing";
     /// The content is no state, or not what its checksum says.
     BadState = BAD_REQUEST, "bad_state", "the content is no state",
         "send a whole state as Terraform writes it";
