@@ -36,4 +36,4 @@ mod vms;
 pub use first_run::{FirstRunError, first_run};
 pub use serve::serve;
 pub use server::{Server, ServerParts};
-pub use states::{STATE_SIZE_MAX, StatesParts, mirror_records, tend_states};
+pub use states::{STATE_SIZE_MAX, STATES_AT_ONCE, StatesParts, mirror_records, tend_states};

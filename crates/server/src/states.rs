@@ -22,8 +22,8 @@ mod visit;
 
 use std::sync::Arc;
 
-use alfred_state::States;
-use tokio::sync::Semaphore;
+use alfred_state::{Room, States};
+use tokio::sync::Mutex;
 
 pub(crate) use finish::finish;
 pub use records::mirror_records;
@@ -43,8 +43,8 @@ pub(crate) const SLOW_PATHS: [&str; 7] = [
     "/v1/state-mirror/switch",
 ];
 
-/// Contents on their way in take up no more memory than so many of the largest.
-const UPLOADS_MAX: usize = 4;
+/// Contents on their way in take up no more memory than so many of the largest, and so do those on their way out.
+pub const STATES_AT_ONCE: usize = 4;
 
 /// What the server needs to keep states.
 #[derive(Debug)]
@@ -59,15 +59,17 @@ pub struct StatesParts {
 pub(crate) struct StatesService {
     pub(crate) states: Arc<States>,
     pub(crate) size_max: usize,
-    /// Room for contents on their way in, in units of [`body::UNIT`].
-    pub(crate) room: Arc<Semaphore>,
+    /// Room for contents on their way in.
+    pub(crate) room: Room,
+    /// Held by whoever reads two contents.
+    pub(crate) two_contents: Mutex<()>,
 }
 
 impl StatesService {
     pub(crate) fn new(parts: StatesParts) -> Self {
         let StatesParts { states, size_max } = parts;
-        let room = body::units(size_max).saturating_mul(UPLOADS_MAX);
-        Self { states, size_max, room: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))) }
+        let room = Room::new(size_max.saturating_mul(STATES_AT_ONCE));
+        Self { states, size_max, room, two_contents: Mutex::default() }
     }
 }
 

@@ -11,12 +11,23 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alfred_model::seam::Random;
+use alfred_model::seam::{Clock, Random};
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
 use alfred_state::backend::{OpenOptions, Swapped, open};
-use alfred_state::{Backend, BackendError};
+use alfred_state::{Backend, BackendError, Seams};
 use bytes::Bytes;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+
+/// The system's time.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the system's clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
 
 /// The system's source of random numbers.
 struct SystemRandom;
@@ -47,7 +58,7 @@ async fn main() -> ExitCode {
 
 async fn write(address: &str, count: usize, lengths: &[usize]) -> Result<(), BackendError> {
     let variable = |name| std::env::var(name).ok();
-    let mut options = OpenOptions::new(Arc::new(SystemRandom));
+    let mut options = OpenOptions::new(Seams { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) });
     options.endpoint = variable("R2_ENDPOINT");
     options.access_key_id = variable("AWS_ACCESS_KEY_ID").map(Into::into);
     options.secret_access_key = variable("AWS_SECRET_ACCESS_KEY").map(Into::into);

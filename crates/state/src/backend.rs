@@ -60,6 +60,17 @@ pub enum Put {
     Exists,
 }
 
+/// What a backend recalls of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recalled {
+    /// Nothing: ask.
+    Nothing,
+    /// There was none.
+    Absent,
+    /// It was this one.
+    Present(Document),
+}
+
 /// The bytes of one blob, in pieces so that nothing is copied to put a head before them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Blob(pub Vec<Bytes>);
@@ -143,6 +154,12 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// The document of a state as it is now. A value that was acknowledged is seen by every later call.
     async fn document(&self, state: &StateName) -> Result<Option<Document>, BackendError>;
+
+    /// What the document of a state was when this handle had to do with it last, without asking anybody. It may have changed
+    /// since: it is good for trying a change, which is refused then, and for no answer.
+    fn recalled_document(&self, _state: &StateName) -> Recalled {
+        Recalled::Nothing
+    }
 
     /// Replaces a state's document if it still is the `expected` one; without `expected`, if there is none. Of several calls
     /// that expect the same, at most one is done. After an error it may have taken place, now or a little later; a caller

@@ -105,6 +105,9 @@ pub enum StateError {
     /// Others changed the state at the same moments, again and again.
     #[error("`{0}` is being changed by others; try again")]
     Busy(StateName),
+    /// Too many contents are being read.
+    #[error("as many large states as fit into memory are being read; try again")]
+    NoRoom,
     /// The store failed. A change may have taken place; asking for the same again is safe.
     #[error(transparent)]
     Backend(#[from] BackendError),

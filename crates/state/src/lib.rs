@@ -14,10 +14,12 @@ pub mod keys;
 mod measured;
 pub mod migrate;
 pub mod mirror;
+mod room;
 pub mod service;
 
 pub use backend::{Backend, BackendError, Blob};
 pub use error::StateError;
 pub use keys::Keyring;
 pub use mirror::Stores;
+pub use room::{Room, Taken};
 pub use service::{ReadVersion, Seams, States, VerifyReport, VersionProblem, Written};

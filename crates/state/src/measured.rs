@@ -10,7 +10,7 @@ use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::backend::{Backend, BackendError, Blob, BlobEntry, Document, Put, Revision, Swapped};
+use crate::backend::{Backend, BackendError, Blob, BlobEntry, Document, Put, Recalled, Revision, Swapped};
 
 /// So many calls are remembered.
 const CALLS_MAX: usize = 10_000;
@@ -75,6 +75,10 @@ impl Backend for Measured {
 
     async fn document(&self, state: &StateName) -> Result<Option<Document>, BackendError> {
         self.run("read_document", self.inner.document(state)).await
+    }
+
+    fn recalled_document(&self, state: &StateName) -> Recalled {
+        self.inner.recalled_document(state)
     }
 
     async fn swap_document(

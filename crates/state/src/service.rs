@@ -23,7 +23,8 @@ use crate::envelope;
 use crate::error::StateError;
 use crate::keys::Keyring;
 use crate::mirror::{Current, Stores};
-use change::{Change, load};
+use crate::room::Room;
+use change::{Change, load, recall};
 
 pub use upkeep::{Purged, Upkeep};
 pub use verify::{VerifyReport, VersionProblem};
@@ -53,6 +54,7 @@ pub struct States {
     keyring: Keyring,
     defaults: Defaults,
     seams: Seams,
+    room: Room,
 }
 
 /// Time and chance.
@@ -72,8 +74,14 @@ impl std::fmt::Debug for Seams {
 
 impl States {
     /// The states in `stores`. What `defaults` says holds for states whose owner decided nothing else.
-    pub const fn new(stores: Stores, keyring: Keyring, defaults: Defaults, seams: Seams) -> Self {
-        Self { stores, keyring, defaults, seams }
+    pub fn new(stores: Stores, keyring: Keyring, defaults: Defaults, seams: Seams) -> Self {
+        Self { stores, keyring, defaults, seams, room: Room::default() }
+    }
+
+    /// Contents that are read take up no more than this room, for as long as anybody has them.
+    #[must_use]
+    pub fn in_room(self, room: Room) -> Self {
+        Self { room, ..self }
     }
 
     /// The store or stores they are kept in.
@@ -105,7 +113,7 @@ impl States {
         Ok(self.stores.current().await?.primary.states(after, limit).await?)
     }
 
-    /// The newest version; nothing, if there is none or the state was deleted.
+    /// The newest version; nothing, if there is none or the state was deleted. Waits while there is no room for it.
     pub async fn read(&self, state: &StateName) -> Result<Option<ReadVersion>, StateError> {
         self.read_where(state, |document| document.head().cloned()).await
     }
@@ -131,8 +139,9 @@ impl States {
                     let words = "its content is not there".to_owned();
                     return Err(StateError::Damaged { state: state.clone(), version: version.key, words });
                 }
+                let taken = self.room.take(version.size).await.ok_or(StateError::NoRoom)?;
                 if let Some(content) = self.content(&current, state, &version).await? {
-                    return Ok(Some(ReadVersion { version, content }));
+                    return Ok(Some(ReadVersion { version, content: taken.hold(content) }));
                 }
                 missed = Some(version);
             }
@@ -213,11 +222,13 @@ impl States {
         let inspected = write::inspect(&content)?;
         let key = write::key(&inspected, envelope::checksum(&content));
         let incoming = Incoming { key, lineage: &inspected.lineage, lock_id };
-        let document = self.own_document(state).await?.unwrap_or_default();
-        if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
-            && let Some(head) = document.head()
-        {
-            return Ok(Written::Same(head.clone()));
+        if !self.is_likely_new(state, &incoming).await? {
+            let document = self.own_document(state).await?.unwrap_or_default();
+            if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
+                && let Some(head) = document.head()
+            {
+                return Ok(Written::Same(head.clone()));
+            }
         }
         let version = Version {
             key,
@@ -240,6 +251,13 @@ impl States {
             Ok(Change::Write(Written::New(version.clone())))
         })
         .await
+    }
+
+    /// Whether a content would have been a new version a moment ago, so that it is worth storing.
+    async fn is_likely_new(&self, state: &StateName, incoming: &Incoming<'_>) -> Result<bool, StateError> {
+        let current = self.stores.current().await?;
+        let Some((_, document)) = recall(&current, state) else { return Ok(false) };
+        Ok(matches!(write::decide(&document, incoming, self.seams.clock.now()), Ok(Decision::Write)))
     }
 
     /// Stores the content of a new version, and then makes it the newest if `decide` says so.

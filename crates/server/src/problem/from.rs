@@ -64,7 +64,7 @@ impl From<StateError> for Problem {
             StateError::Damaged { .. } | StateError::KeyMissing { .. } | StateError::Document { .. } => {
                 Self::new(Code::StateDamaged, &words).because(words)
             }
-            StateError::Busy(_) | StateError::MirrorBusy | StateError::Switching => {
+            StateError::Busy(_) | StateError::NoRoom | StateError::MirrorBusy | StateError::Switching => {
                 Self::new(Code::StatesUnavailable, words)
             }
             // Migrated states are looked for by whoever reads this.

@@ -7,8 +7,8 @@ use alfred_model::state::log::{StateAction, StateOutcome, bounded};
 use alfred_model::state::{Right, StateDocument, VersionKey};
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -87,11 +87,7 @@ pub(crate) async fn download(
     let visit = Visit::begin(&app, caller, reference::name(&name)?, from).await?;
     visit.need_seen(Right::Read, StateAction::Read).await?;
     let key = reference::version(&visit.name, &document(&visit).await?, &version)?.key;
-    let content = content(&visit, key).await?;
-    let md5 = body::md5(&content).await?;
-    let headers =
-        [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static(body::CONTENT_MD5), &md5)];
-    Ok((headers, content).into_response())
+    body::answer(content(&visit, key).await?).await
 }
 
 /// Pin a version

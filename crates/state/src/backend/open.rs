@@ -13,11 +13,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alfred_model::seam::Random;
 use secrecy::SecretString;
 
 use super::place::Place;
 use super::{Backend, BackendError, Folder, Nats, NatsOptions, Patience, S3, S3Options, Sql};
+use crate::service::Seams;
 
 /// The bucket of NATS, where the address names none.
 const NATS_BUCKET: &str = "alfred-states";
@@ -25,8 +25,8 @@ const NATS_BUCKET: &str = "alfred-states";
 /// What an address does not say. Nothing of it need be given for a folder or a database.
 #[derive(Clone)]
 pub struct OpenOptions {
-    /// Draws what tells one write from another.
-    pub random: Arc<dyn Random>,
+    /// Tell the time, and draw what tells one write from another.
+    pub seams: Seams,
     /// The address of R2 or another S3: `https://ACCOUNT.r2.cloudflarestorage.com`. Needed for `r2://`.
     pub endpoint: Option<String>,
     /// The region; `auto` for `r2://` and `us-east-1` for `s3://`, where absent.
@@ -43,9 +43,9 @@ pub struct OpenOptions {
 
 impl OpenOptions {
     /// Nothing is given.
-    pub fn new(random: Arc<dyn Random>) -> Self {
+    pub fn new(seams: Seams) -> Self {
         Self {
-            random,
+            seams,
             endpoint: None,
             region: None,
             access_key_id: None,
@@ -78,10 +78,10 @@ pub async fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Backen
         Address::Bucket { kind, bucket, prefix } => {
             let place = Place(format!("{kind} {bucket}"));
             let s3 = s3_options(kind, options).map_err(|words| place.refused(words))?;
-            Ok(Arc::new(S3::open(kind, bucket, prefix, &s3, Arc::clone(&options.random)).await?))
+            Ok(Arc::new(S3::open(kind, bucket, prefix, &s3, options.seams.clone()).await?))
         }
         Address::Nats { server, bucket } => {
-            Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.random)).await?))
+            Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.seams.random)).await?))
         }
         Address::Database(address) => Ok(Arc::new(Sql::open(address).await?)),
     }
@@ -207,13 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_for_a_bucket_is_said() {
-        struct Same;
-        impl Random for Same {
-            fn fill(&self, bytes: &mut [u8]) {
-                bytes.fill(4);
-            }
-        }
-        let mut options = OpenOptions::new(Arc::new(Same));
+        let mut options = OpenOptions::new(crate::service::tests::Bench::new(1).seams);
         assert!(s3_options("r2", &options).unwrap_err().contains("its endpoint"));
         options.endpoint = Some("https://account.r2.cloudflarestorage.com".to_owned());
         assert_eq!(s3_options("r2", &options).unwrap_err(), "the id of its access key is not given");

@@ -9,9 +9,10 @@
 //! each value is a new key, created if it is absent, and that is the compare-and-set. See [`journal`]. Nothing is ever
 //! overwritten, so a rule that forbids it (R2's bucket locks) may stand on `PREFIX/blobs/`.
 //!
-//! What a call costs, in requests: a document that this process has read before 1 (list), another 2; a change 2 (put, head),
-//! 3 for the first of a state; a blob of at most 8 MiB 1, another 2 and one for each 8 MiB; and, for every 8th change, a list
-//! and 8 deletions, which nobody waits for.
+//! What a call costs, in requests: a document 1 (get) if this process saw it in the last quarter of an hour, and else 2
+//! (list, get); a change 1 (put), and a list before it or a head after it if that was not seen lately; a blob of at most
+//! 8 MiB 1, another 2 and one for each 8 MiB; and, for every 8th change, a list and the deletion of what is superseded for an
+//! hour, which nobody waits for.
 
 mod client;
 mod failure;
@@ -23,14 +24,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::place::Place;
-use super::{Backend, BackendError, Blob, BlobEntry, Document, Put, Revision, Swapped};
+use super::{Backend, BackendError, Blob, BlobEntry, Document, Put, Recalled, Revision, Swapped};
+use crate::service::Seams;
 use client::{Client, Created};
 use journal::Journal;
 
@@ -92,16 +93,16 @@ impl S3 {
         bucket: &str,
         prefix: &str,
         options: &S3Options,
-        random: Arc<dyn Random>,
+        seams: Seams,
     ) -> Result<Self, BackendError> {
         let prefix = prefix.trim_matches('/');
         let shown = if prefix.is_empty() { bucket.to_owned() } else { format!("{bucket}/{prefix}") };
         let place = Place(format!("{kind} {shown}"));
         check(bucket, prefix, options).map_err(|words| place.refused(words))?;
         let root = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let client = Arc::new(Client::new(place, bucket, options, Arc::clone(&random))?);
+        let client = Arc::new(Client::new(place, bucket, options, Arc::clone(&seams.random))?);
         client.list(&format!("{root}documents/"), None, 1).await?;
-        Ok(Self { journal: Journal::new(Arc::clone(&client), root, random), client })
+        Ok(Self { journal: Journal::new(Arc::clone(&client), root, seams), client })
     }
 
     fn blob_prefix(&self, state: &StateName) -> String {
@@ -155,6 +156,10 @@ impl Backend for S3 {
 
     async fn document(&self, state: &StateName) -> Result<Option<Document>, BackendError> {
         self.journal.document(state).await
+    }
+
+    fn recalled_document(&self, state: &StateName) -> Recalled {
+        self.journal.recalled(state)
     }
 
     async fn swap_document(

@@ -6,7 +6,7 @@ use alfred_model::state::{StateDocument, StateName};
 use jiff::Timestamp;
 
 use super::States;
-use crate::backend::{Backend as _, BackendError, Document, Revision, Swapped};
+use crate::backend::{Backend as _, BackendError, Document, Recalled, Revision, Swapped};
 use crate::error::StateError;
 use crate::mirror::Current;
 
@@ -32,16 +32,35 @@ pub(super) async fn load(
     current: &Current,
     state: &StateName,
 ) -> Result<Option<(Revision, StateDocument)>, StateError> {
-    let Some(Document { revision, content }) = current.primary.document(state).await? else {
-        return Ok(None);
-    };
+    match current.primary.document(state).await? {
+        Some(found) => own(current, state, &found).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The same as it was a moment ago, if the store knows that without being asked: good for trying a change, and for no
+/// answer.
+pub(super) fn recall(current: &Current, state: &StateName) -> Option<(Option<Revision>, StateDocument)> {
+    match current.primary.recalled_document(state) {
+        Recalled::Nothing => None,
+        Recalled::Absent => Some((None, StateDocument::new())),
+        Recalled::Present(found) => {
+            // What is wrong with it is told when it is read.
+            let (revision, document) = own(current, state, &found).ok()?;
+            Some((Some(revision), document))
+        }
+    }
+}
+
+fn own(current: &Current, state: &StateName, found: &Document) -> Result<(Revision, StateDocument), StateError> {
+    let Document { revision, content } = found;
     let unread = |words| StateError::Document { state: state.clone(), words };
-    let document = StateDocument::parse(&content).map_err(unread)?;
+    let document = StateDocument::parse(content).map_err(unread)?;
     // What was decided before the stores changed places last holds no longer.
     let is_decided = document.epoch >= current.epoch();
     match document.kept_in.as_deref().filter(|kept| is_decided && *kept != current.primary.place()) {
         Some(place) => Err(StateError::Moved(place.to_owned())),
-        None => Ok(Some((revision, document))),
+        None => Ok((*revision, document)),
     }
 }
 
@@ -90,8 +109,17 @@ impl States {
     ) -> Result<T, StateError> {
         let mut unanswered: Vec<(uuid::Uuid, T)> = Vec::new();
         let mut looks = 0;
+        let mut recalled = recall(current, state);
         for attempt in 1..=ATTEMPTS {
-            let loaded = match load(current, state).await {
+            let is_recalled = recalled.is_some();
+            let loaded = match recalled.take() {
+                Some(recalled) => Ok(recalled),
+                None => load(current, state).await.map(|loaded| match loaded {
+                    Some((revision, document)) => (Some(revision), document),
+                    None => (None, StateDocument::new()),
+                }),
+            };
+            let (revision, mut document) = match loaded {
                 Err(StateError::Backend(error @ BackendError::Unavailable { .. })) if !unanswered.is_empty() => {
                     looks += 1;
                     if looks > LOOKS {
@@ -102,17 +130,16 @@ impl States {
                 }
                 loaded => loaded?,
             };
-            let (revision, mut document) = match loaded {
-                Some((revision, document)) => (Some(revision), document),
-                None => (None, StateDocument::new()),
-            };
             if let Some(index) = unanswered.iter().position(|(id, _)| *id == document.write_id) {
                 return Ok(unanswered.swap_remove(index).1);
             }
             let now = self.seams.clock.now();
-            let answer = match change(&mut document, now)? {
-                Change::Leave(answer) => return Ok(answer),
-                Change::Write(answer) => answer,
+            let answer = match change(&mut document, now) {
+                Ok(Change::Write(answer)) => answer,
+                // What was true a moment ago is no answer.
+                Ok(Change::Leave(_)) | Err(_) if is_recalled => continue,
+                Ok(Change::Leave(answer)) => return Ok(answer),
+                Err(error) => return Err(error),
             };
             document.advance(now, by, self.seams.random.uuid());
             document.epoch = document.epoch.max(current.epoch());

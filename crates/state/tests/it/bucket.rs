@@ -7,14 +7,18 @@ mod answers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use alfred_model::seam::Clock;
+use alfred_state::Seams;
 use alfred_state::backend::{Patience, S3, S3Options};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::fixture::Chance;
 
@@ -42,28 +46,42 @@ pub(crate) struct Contents {
     pub(crate) calls: Vec<&'static str>,
     faults: Option<Faults>,
     next_upload: u64,
+    clock: Arc<BucketClock>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Object {
     pub(crate) content: Bytes,
     pub(crate) e_tag: String,
+    modified_at: Timestamp,
+}
+
+/// The time of the bucket and of everybody who uses it. It stands still until it is told to go on.
+#[derive(Default)]
+struct BucketClock(AtomicI64);
+
+impl Clock for BucketClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_795_305_600 + self.0.load(Ordering::SeqCst)).unwrap()
+    }
 }
 
 #[derive(Clone)]
 pub(crate) struct Bucket {
     address: SocketAddr,
+    clock: Arc<BucketClock>,
     contents: Arc<Mutex<Contents>>,
 }
 
 impl Bucket {
     pub(crate) async fn start() -> Self {
-        let contents = Arc::<Mutex<Contents>>::default();
+        let clock = Arc::<BucketClock>::default();
+        let contents = Arc::new(Mutex::new(Contents { clock: Arc::clone(&clock), ..Contents::default() }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(serve).with_state(Arc::clone(&contents));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, contents }
+        Self { address, clock, contents }
     }
 
     pub(crate) fn options(&self) -> S3Options {
@@ -85,7 +103,13 @@ impl Bucket {
     }
 
     pub(crate) async fn open_at(&self, prefix: &str) -> S3 {
-        S3::open("r2", BUCKET, prefix, &self.options(), Chance::new()).await.unwrap()
+        let seams = Seams { clock: Arc::clone(&self.clock) as Arc<dyn Clock>, random: Chance::new() };
+        S3::open("r2", BUCKET, prefix, &self.options(), seams).await.unwrap()
+    }
+
+    /// Lets so many minutes pass.
+    pub(crate) fn go_on(&self, minutes: i64) {
+        self.clock.0.fetch_add(minutes * 60, Ordering::SeqCst);
     }
 
     pub(crate) fn contents(&self) -> MutexGuard<'_, Contents> {

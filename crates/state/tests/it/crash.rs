@@ -14,7 +14,7 @@ use alfred_testing::nats;
 use sha2::{Digest as _, Sha256};
 
 use crate::bucket::{BUCKET, Bucket, Fault};
-use crate::fixture::{Chance, name, nats_server, noise, postgres_address, sqlite_address};
+use crate::fixture::{name, nats_server, noise, postgres_address, seams, sqlite_address};
 
 /// `examples/write_states.rs`, which `cargo test` builds beside the tests, and nextest does not.
 fn program() -> PathBuf {
@@ -78,7 +78,7 @@ async fn kill_again_and_again(address: &str, rounds: u64, lengths: &[usize]) {
             said.extend(killed.await.unwrap());
         }
     }
-    let backend = open(address, &OpenOptions::new(Chance::new())).await.unwrap();
+    let backend = open(address, &OpenOptions::new(seams())).await.unwrap();
     let versions = check(&*backend, &said).await;
     println!("{}: {} kills, {versions} versions, {} of them called safe", backend.place(), rounds * 2, said.len());
     assert!(said.len() as u64 >= rounds / 2, "hardly anything was written");
@@ -118,7 +118,7 @@ async fn kill_at_each_call(calls: &[&str], address_in: impl Fn(&tempfile::TempDi
             command.args([&address, "3", "300"]).stdin(Stdio::null()).stderr(Stdio::null());
             let output = command.output().unwrap();
             let said: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
-            let backend = open(&address, &OpenOptions::new(Chance::new())).await.unwrap();
+            let backend = open(&address, &OpenOptions::new(seams())).await.unwrap();
             if backend.document(&name("killed")).await.unwrap().is_some() {
                 check(&*backend, &said).await;
             } else {
@@ -180,7 +180,7 @@ async fn in_a_bucket_at_each_request() {
         for fault in [Fault::Before(503), Fault::Silence] {
             let bucket = Bucket::start().await;
             let options = bucket.options();
-            let mut command = writer(&format!("r2://{BUCKET}"), 2, &lengths);
+            let mut command = writer(&format!("r2://{BUCKET}"), 3, &lengths);
             command.env("R2_ENDPOINT", options.endpoint.as_ref().unwrap());
             command.env("AWS_ACCESS_KEY_ID", "AKIDTEST").env("AWS_SECRET_ACCESS_KEY", "secret-of-the-test");
             let child = Arc::new(Mutex::new(command.spawn().unwrap()));

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use alfred_model::seam::Random;
+use alfred_model::seam::{Clock, Random};
 use alfred_model::state::{BlobKey, BlobTag, Checksum, StateName, VersionKey};
 use alfred_state::backend::{Folder, Memory, Nats, NatsOptions, Revision, Sql, Swapped};
-use alfred_state::{Backend, Blob};
+use alfred_state::{Backend, Blob, Seams};
 use alfred_testing::nats;
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::bucket::Bucket;
 use crate::platform::Platform;
@@ -127,6 +128,21 @@ pub(crate) async fn nats(test: &str) -> Option<Box<dyn Store>> {
 pub(crate) async fn nats_over_websocket(test: &str) -> Option<Box<dyn Store>> {
     let server = nats_server(test, &nats::Settings::default())?;
     Some(Box::new(InNats { server, over_websocket: true }))
+}
+
+/// The system's time, and chance.
+pub(crate) fn seams() -> Seams {
+    Seams { clock: Arc::new(SystemClock), random: Chance::new() }
+}
+
+/// The system's time.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "signatures are of now")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
 }
 
 /// Numbers that differ from call to call and from process to process.

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod contract;
+mod costs;
 mod crash;
 mod damage;
 mod fixture;

@@ -5,23 +5,12 @@ use std::sync::Arc;
 use alfred_local_cloud::cloudflare::{DEMO_ACCOUNT_ID, DEMO_TOKEN};
 use alfred_local_cloud::r2::{DEMO_ACCESS_KEY_ID, DEMO_SECRET_ACCESS_KEY};
 use alfred_local_cloud::{Listen, LocalCloud, Options, Running};
-use alfred_model::seam::Clock;
 use alfred_state::backend::{OpenOptions, Patience, open};
 use alfred_state::{Backend, BackendError};
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
 
-use crate::fixture::{Chance, Store, blob, done, key, name, noise};
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "signatures are of now")]
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
+use crate::fixture::{Chance, Store, SystemClock, blob, done, key, name, noise, seams};
 
 pub(crate) struct Platform {
     running: Running,
@@ -46,7 +35,7 @@ impl Platform {
     }
 
     fn options(&self) -> OpenOptions {
-        let mut options = OpenOptions::new(Chance::new());
+        let mut options = OpenOptions::new(seams());
         options.endpoint = Some(format!("http://{}", self.running.r2_address));
         options.access_key_id = Some(DEMO_ACCESS_KEY_ID.into());
         options.secret_access_key = Some(DEMO_SECRET_ACCESS_KEY.into());

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use alfred_state::backend::{Put, Revision, S3, S3Options, Swapped};
+use alfred_state::backend::{Document, Put, Recalled, Revision, S3, S3Options, Swapped};
 use alfred_state::{Backend, BackendError};
 use bytes::Bytes;
 
 use crate::bucket::{BUCKET, Bucket, Fault};
-use crate::fixture::{Chance, blob, done, key, name, noise};
+use crate::fixture::{blob, done, key, name, noise, seams};
 
 const CONTENT: Bytes = Bytes::from_static(b"{}");
 
@@ -31,28 +31,41 @@ async fn what_each_call_costs() {
     // A lock on a state that is not there yet: read, then create.
     assert_eq!(backend.document(&state).await.unwrap(), None);
     assert_eq!(bucket.take_calls(), ["list"]);
+    assert_eq!(backend.recalled_document(&state), Recalled::Absent);
     let revision = done(backend.swap_document(&state, None, CONTENT).await.unwrap());
-    assert_eq!(bucket.take_calls(), ["list", "put", "list"]);
+    assert_eq!(bucket.take_calls(), ["put"]);
 
-    // A version: its content, a read of the document that is known already, the change.
+    // A version: its content, and the change.
     backend.put_blob(&state, &key(1, 1), blob(&noise(1_000, 1))).await.unwrap();
     assert_eq!(bucket.take_calls(), ["put"]);
-    backend.document(&state).await.unwrap();
-    assert_eq!(bucket.take_calls(), ["list"]);
+    assert_eq!(backend.recalled_document(&state), Recalled::Present(Document { revision, content: CONTENT }));
     let revision = done(backend.swap_document(&state, Some(revision), CONTENT).await.unwrap());
-    assert_eq!(bucket.take_calls(), ["put", "head"]);
+    assert_eq!(bucket.take_calls(), ["put"]);
+
+    // Seeing that the document still is what it was takes a look whether there is a next one.
+    backend.document(&state).await.unwrap().unwrap();
+    assert_eq!(bucket.take_calls(), ["get"]);
 
     // An unlock by another process, which has not seen the document before.
     let other = bucket.open().await;
     bucket.take_calls();
+    assert_eq!(other.recalled_document(&state), Recalled::Nothing);
     other.document(&state).await.unwrap();
     assert_eq!(bucket.take_calls(), ["list", "get"]);
-    done(other.swap_document(&state, Some(revision), CONTENT).await.unwrap());
-    assert_eq!(bucket.take_calls(), ["put", "head"]);
+    let newest = done(other.swap_document(&state, Some(revision), CONTENT).await.unwrap());
+    assert_eq!(bucket.take_calls(), ["put"]);
 
     // The loser of a race looks whether it met itself.
     assert_eq!(backend.swap_document(&state, Some(revision), CONTENT).await.unwrap(), Swapped::Conflict);
     assert_eq!(bucket.take_calls(), ["put", "get"]);
+    assert_eq!(backend.document(&state).await.unwrap().unwrap().revision, newest);
+    assert_eq!(bucket.take_calls(), ["list", "get"]);
+
+    // What was seen long ago proves nothing.
+    bucket.go_on(15);
+    assert_eq!(backend.recalled_document(&state), Recalled::Nothing);
+    done(backend.swap_document(&state, Some(newest), CONTENT).await.unwrap());
+    assert_eq!(bucket.take_calls(), ["put", "head"]);
 
     backend.blob(&state, &key(1, 1)).await.unwrap().unwrap();
     assert_eq!(bucket.take_calls(), ["get"]);
@@ -149,6 +162,13 @@ async fn what_fails_for_long_is_told_as_not_available() {
     assert!(matches!(error, BackendError::Refused { .. }), "{error}");
 }
 
+/// Waits for the task that deletes superseded values.
+async fn trimmed(bucket: &Bucket, length: usize) {
+    while bucket.contents().objects.len() > length {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_writer_that_slept_cannot_bring_a_forgotten_value_back() {
     let bucket = Bucket::start().await;
@@ -156,13 +176,17 @@ async fn a_writer_that_slept_cannot_bring_a_forgotten_value_back() {
     let state = name("busy");
     let forgotten = done(sleeper.swap_document(&state, None, CONTENT).await.unwrap());
     let mut revision = forgotten;
-    for _ in 0..40 {
+    for changes in [32, 8] {
+        for _ in 0..changes {
+            revision = done(other.swap_document(&state, Some(revision), CONTENT).await.unwrap());
+        }
+        bucket.go_on(60);
+    }
+    for _ in 0..8 {
         revision = done(other.swap_document(&state, Some(revision), CONTENT).await.unwrap());
     }
-    // The values around it are deleted by a task of its own.
-    while bucket.contents().objects.len() > 24 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    trimmed(&bucket, 24).await;
+    assert_eq!(sleeper.recalled_document(&state), Recalled::Nothing);
     let error = sleeper.swap_document(&state, Some(forgotten), noise(10, 1)).await.unwrap_err();
     assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
     for handle in [&sleeper, &other] {
@@ -172,6 +196,90 @@ async fn a_writer_that_slept_cannot_bring_a_forgotten_value_back() {
     assert_eq!(sleeper.swap_document(&state, Some(forgotten), CONTENT).await.unwrap(), Swapped::Conflict);
 }
 
+/// The same where nothing was there when the writer looked.
+#[tokio::test]
+async fn a_writer_that_slept_cannot_bring_the_first_value_back() {
+    let bucket = Bucket::start().await;
+    let (sleeper, other) = (bucket.open().await, bucket.open().await);
+    let state = name("busy");
+    assert_eq!(sleeper.document(&state).await.unwrap(), None);
+    let mut revision = None;
+    for _ in 0..2 {
+        for _ in 0..32 {
+            revision = Some(done(other.swap_document(&state, revision, CONTENT).await.unwrap()));
+        }
+        bucket.go_on(60);
+    }
+    revision = Some(done(other.swap_document(&state, revision, CONTENT).await.unwrap()));
+    trimmed(&bucket, 40).await;
+    assert_eq!(sleeper.swap_document(&state, None, CONTENT).await.unwrap(), Swapped::Conflict);
+    assert_eq!(sleeper.document(&state).await.unwrap().map(|document| document.revision), revision);
+}
+
+/// However many values there were meanwhile: whoever looked a moment ago meets the next one.
+#[tokio::test]
+async fn what_is_superseded_stays_for_an_hour() {
+    let bucket = Bucket::start().await;
+    let (quick, other) = (bucket.open().await, bucket.open().await);
+    let state = name("busy");
+    let first = done(quick.swap_document(&state, None, CONTENT).await.unwrap());
+    let mut revision = first;
+    for number in 0..64 {
+        revision = done(other.swap_document(&state, Some(revision), CONTENT).await.unwrap());
+        if number % 8 == 0 {
+            bucket.go_on(7);
+        }
+    }
+    // Each deletion would have begun with a list.
+    while bucket.contents().calls.iter().filter(|call| **call == "list").count() < 2 + 1 + 1 + 8 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(bucket.contents().objects.len(), 65);
+    assert!(!bucket.take_calls().contains(&"delete"));
+    let reader = bucket.open().await;
+    reader.document(&state).await.unwrap().unwrap();
+    assert_eq!(quick.swap_document(&state, Some(first), CONTENT).await.unwrap(), Swapped::Conflict);
+    assert_eq!(quick.document(&state).await.unwrap().unwrap().revision, revision);
+}
+
+#[tokio::test]
+async fn a_reader_follows_a_few_changes_and_looks_anew_after_many() {
+    let bucket = Bucket::start().await;
+    let (reader, writer) = (bucket.open().await, bucket.open().await);
+    let state = name("followed");
+    let mut revision = Some(done(writer.swap_document(&state, None, CONTENT).await.unwrap()));
+    reader.document(&state).await.unwrap();
+    for (changes, calls) in [(0, vec!["get"]), (2, vec!["get"; 3]), (3, vec!["get", "get", "get", "list", "get"])] {
+        for _ in 0..changes {
+            revision = Some(done(writer.swap_document(&state, revision, CONTENT).await.unwrap()));
+        }
+        bucket.take_calls();
+        assert_eq!(reader.document(&state).await.unwrap().map(|document| document.revision), revision);
+        assert_eq!(bucket.take_calls(), calls, "after {changes} changes");
+    }
+    // A removal is followed, too, and so is a new beginning.
+    done(writer.remove_document(&state, revision.unwrap()).await.unwrap());
+    assert_eq!(reader.document(&state).await.unwrap(), None);
+    let revision = done(writer.swap_document(&state, None, CONTENT).await.unwrap());
+    assert_eq!(reader.document(&state).await.unwrap().unwrap().revision, revision);
+}
+
+/// What somebody does to a bucket by hand is seen after a while.
+#[tokio::test]
+async fn a_bucket_that_was_emptied_is_not_taken_for_full_for_ever() {
+    let bucket = Bucket::start().await;
+    let backend = bucket.open().await;
+    let state = name("emptied");
+    done(backend.swap_document(&state, None, CONTENT).await.unwrap());
+    bucket.contents().objects.clear();
+    for _ in 0..14 {
+        bucket.go_on(1);
+        backend.document(&state).await.unwrap();
+    }
+    bucket.go_on(1);
+    assert_eq!(backend.document(&state).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn superseded_values_are_deleted_and_the_newest_are_kept() {
     let bucket = Bucket::start().await;
@@ -179,11 +287,10 @@ async fn superseded_values_are_deleted_and_the_newest_are_kept() {
     let state = name("trimmed");
     let mut revision = None;
     for _ in 0..64 {
+        bucket.go_on(60);
         revision = Some(done(backend.swap_document(&state, revision, CONTENT).await.unwrap()));
     }
-    while bucket.contents().objects.len() > 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    trimmed(&bucket, 8).await;
     let newest = format!("team/states/documents/trimmed!{:020}", u64::MAX - 64);
     assert_eq!(*bucket.contents().objects.keys().next().unwrap(), newest);
     assert_eq!(backend.document(&state).await.unwrap().unwrap().revision, Revision(64));
@@ -217,12 +324,12 @@ async fn what_is_wrong_with_an_address_is_said_without_secrets() {
         (BUCKET, "", &empty, "none may be empty"),
     ];
     for (bucket, prefix, options, words) in refused {
-        let error = S3::open("s3", bucket, prefix, options, Chance::new()).await.unwrap_err();
+        let error = S3::open("s3", bucket, prefix, options, seams()).await.unwrap_err();
         assert!(matches!(error, BackendError::Refused { .. }), "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!error.to_string().contains("secret-of-the-test"), "{error}");
     }
-    let error = S3::open("s3", BUCKET, "", &nowhere, Chance::new()).await.unwrap_err();
+    let error = S3::open("s3", BUCKET, "", &nowhere, seams()).await.unwrap_err();
     assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
     assert!(error.to_string().starts_with("s3 states is not available: "), "{error}");
     let shown = format!("{right:?} {:?}", bucket.open().await);
@@ -251,7 +358,7 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     let bucket = Bucket::start().await;
     let mut options = bucket.options();
     options.patience.answer = Duration::from_secs(1);
-    let backend = S3::open("r2", BUCKET, "", &options, Chance::new()).await.unwrap();
+    let backend = S3::open("r2", BUCKET, "", &options, seams()).await.unwrap();
     let state = name("silent");
     bucket.set_faults(once("put", Fault::Silence));
     let revision = done(backend.swap_document(&state, None, CONTENT).await.unwrap());

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alfred_model::state::retention::Defaults;
-use alfred_server::{STATE_SIZE_MAX, StatesParts, mirror_records};
+use alfred_server::{STATE_SIZE_MAX, STATES_AT_ONCE, StatesParts, mirror_records};
 use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
 use alfred_state::mirror::MirrorRecords;
-use alfred_state::{Backend, Keyring, Seams, States, Stores};
+use alfred_state::{Backend, Keyring, Room, Seams, States, Stores};
 use alfred_store::Store;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -34,7 +34,8 @@ pub(in crate::commands) async fn open(config: &Config, store: Arc<dyn Store>) ->
         check_alone(&first, &*mirror_records(store)).await?;
         Stores::single(first, seams.clone())
     };
-    let states = Arc::new(States::new(stores, keyring, defaults, seams));
+    let room = Room::new(size_max.saturating_mul(STATES_AT_ONCE));
+    let states = Arc::new(States::new(stores, keyring, defaults, seams).in_room(room));
     Ok(StatesParts { states, size_max })
 }
 
@@ -74,7 +75,7 @@ pub(in crate::commands) async fn backend(config: &Config, address: &str) -> Resu
         access_key_id: config.text(Key::AwsAccessKeyId).map(SecretString::from),
         secret_access_key: config.secret(Key::AwsSecretAccessKey).cloned(),
         nats: NatsOptions { credentials: config.secret(Key::StateNatsCredentials).cloned(), ..NatsOptions::default() },
-        ..OpenOptions::new(Arc::new(SystemRandom))
+        ..OpenOptions::new(seams())
     };
     open_backend(address, &options).await.map_err(|error| Failure::new(chain(&error)))
 }

@@ -16,7 +16,7 @@ use crate::openapi::Refused;
 use crate::problem::{Code, Problem};
 use crate::states::reference;
 use crate::states::view::VersionView;
-use crate::states::visit::{From, Visit};
+use crate::states::visit::{From, Visit, service};
 
 /// Which versions.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -119,6 +119,8 @@ pub(crate) async fn diff(
             place.and_then(|place| document.versions.get(place.checked_sub(1)?))
         }
     };
+    // Whoever has room for one content and waits for another must be alone in that.
+    let _alone = service(&app)?.two_contents.lock().await;
     let before = match older {
         Some(version) => Some(content(&visit, version.key).await?),
         None => None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use alfred_model::seam::Random;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::multipart::MultipartStore as _;
@@ -58,6 +59,8 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) e_tag: String,
     pub(super) size: u64,
+    /// By the service's clock.
+    pub(super) modified_at: Timestamp,
 }
 
 impl Client {
@@ -263,7 +266,12 @@ impl Client {
         let list = || self.store.list_paginated(Some(prefix), options.clone());
         let page = self.request(prefix, 0, list).await?;
         let entries = page.result.objects.into_iter().map(|object| {
-            Ok(Entry { key: object.location.to_string(), e_tag: self.e_tag(object.e_tag)?, size: object.size })
+            Ok(Entry {
+                key: object.location.to_string(),
+                e_tag: self.e_tag(object.e_tag)?,
+                size: object.size,
+                modified_at: Timestamp::from_microsecond(object.last_modified.timestamp_micros()).unwrap_or_default(),
+            })
         });
         entries.collect()
     }

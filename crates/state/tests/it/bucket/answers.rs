@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use alfred_model::seam::Clock as _;
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -67,7 +68,7 @@ fn put(asked: &Asked, content: Bytes, contents: &mut Contents) -> Response {
     if asked.only_new && contents.objects.contains_key(&asked.key) {
         return error(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
     }
-    let object = Object { e_tag: e_tag(&content), content };
+    let object = Object { e_tag: e_tag(&content), content, modified_at: contents.clock.now() };
     let response = ([("etag", object.e_tag.clone())], ()).into_response();
     contents.objects.insert(asked.key.clone(), object);
     response
@@ -101,11 +102,11 @@ fn list(asked: &Asked, contents: &Contents) -> Response {
     let mut text = String::from("<ListBucketResult>");
     let found = contents.objects.iter().filter(|(key, _)| key.starts_with(query("prefix")) && key.as_str() > after);
     for (key, object) in found.take(limit) {
-        let (size, e_tag) = (object.content.len(), &object.e_tag);
+        let (size, e_tag, modified_at) = (object.content.len(), &object.e_tag, object.modified_at);
         write!(
             text,
             "<Contents><Key>{key}</Key><Size>{size}</Size><ETag>{e_tag}</ETag>\
-             <LastModified>2026-11-21T00:00:00.000Z</LastModified></Contents>"
+             <LastModified>{modified_at}</LastModified></Contents>"
         )
         .unwrap();
     }
@@ -117,7 +118,7 @@ fn object_response(object: &Object, with_content: bool) -> Response {
     Response::builder()
         .header("etag", &object.e_tag)
         .header("content-length", object.content.len())
-        .header("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT")
+        .header("last-modified", object.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
         .body(body)
         .unwrap()
 }

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::super::super::up::providers;
+use super::super::super::up::states::seams;
 use super::Context;
 use crate::cli::{BucketJurisdiction, StateInitArguments};
 use crate::config::{Config, Key};
@@ -103,9 +104,8 @@ async fn create(
 
 /// On a key that nobody else has.
 async fn prove(bucket: &str, options: &S3Options) -> Result<(), Failure> {
-    let random = std::sync::Arc::new(SystemRandom);
     let failed = |error: &(dyn std::error::Error + 'static)| Failure::new(chain(error));
-    let store = S3::open("r2", bucket, "", options, random).await.map_err(|error| failed(&error))?;
+    let store = S3::open("r2", bucket, "", options, seams()).await.map_err(|error| failed(&error))?;
     store.prove(&SystemRandom.uuid().to_string()).await.map_err(|error| failed(&error))
 }
 
