@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -78,6 +79,15 @@ impl Stage {
     /// What the cloud told about itself.
     pub(crate) fn cloud(&self, name: &str) -> Result<&str, Failure> {
         self.cloud.told(name)
+    }
+
+    /// From now on its R2 answers so much later, as one that is far away does.
+    pub(crate) async fn be_far_away(&self, delay: Duration) -> Result<(), Failure> {
+        let url = format!("{}/_admin/faults", self.cloud.told("CONTABO_API_BASE")?);
+        let rule = json!(format!("r2 delay={}", delay.as_millis()));
+        let request = client()?.post(url).header("content-type", "application/json").body(rule.to_string());
+        request.send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// How many calls its R2 has answered.

@@ -345,3 +345,22 @@ async fn of_many_writers_at_once_one_wins_each_time() {
     }
     assert_eq!(bench.states().document(&name()).await.unwrap().unwrap().versions.len(), 20);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_waits_for_room() {
+    let bench = Bench::new(16);
+    let states = bench.states().in_room(Room::new(64 << 10));
+    let large = content(1, &"x".repeat(50_000));
+    new(states.write(&name(), large.clone(), None, "ann").await.unwrap());
+    let first = states.read(&name()).await.unwrap().unwrap();
+    assert!(matches!(states.read(&name()).await, Err(StateError::NoRoom)));
+    // What is written needs none, and a part of what was read is as good as all of it.
+    new(states.write(&name(), content(2, ""), None, "ann").await.unwrap());
+    let part = first.content.slice(..10);
+    drop(first);
+    assert!(matches!(states.read(&name()).await, Err(StateError::NoRoom)));
+    drop(part);
+    assert_eq!(head(&states).await, content(2, ""));
+    let key = VersionKey { serial: 1, sha256: envelope::checksum(&large) };
+    assert_eq!(states.read_version(&name(), &key).await.unwrap().unwrap().content, large);
+}
