@@ -11,7 +11,7 @@ mod verify;
 use std::sync::Arc;
 
 use alfred_model::seam::{Clock, Random};
-use alfred_model::state::lock::{self, LockInfo, Released, Taken};
+use alfred_model::state::lock::{self, Lock, LockInfo, Released, Taken};
 use alfred_model::state::retention::Defaults;
 use alfred_model::state::write::{self, Decision, Incoming};
 use alfred_model::state::{BlobTag, StateDocument, StateName, Version, VersionKey};
@@ -184,9 +184,9 @@ impl States {
         .await
     }
 
-    /// Gives the lock with this id back. Asking again is no error.
+    /// Gives one's own lock with this id back. Asking again is no error.
     pub async fn unlock(&self, state: &StateName, id: &str, by: &str) -> Result<Released, StateError> {
-        self.release(state, by, |document| lock::release(document, id)).await
+        self.release(state, by, |document| lock::release(document, id, by)).await
     }
 
     /// Takes the lock away from whoever has it; with an id, only that lock. Whether the asker may is for the caller to say.
@@ -221,7 +221,7 @@ impl States {
     ) -> Result<Written, StateError> {
         let inspected = write::inspect(&content)?;
         let key = write::key(&inspected, envelope::checksum(&content));
-        let incoming = Incoming { key, lineage: &inspected.lineage, lock_id };
+        let incoming = Incoming { key, lineage: &inspected.lineage, lock_id, by };
         if !self.is_likely_new(state, &incoming).await? {
             let document = self.own_document(state).await?.unwrap_or_default();
             if write::decide(&document, &incoming, self.seams.clock.now())? == Decision::Same
@@ -293,7 +293,8 @@ impl States {
     /// there was anything to delete.
     pub async fn delete(&self, state: &StateName, lock_id: Option<&str>, by: &str) -> Result<bool, StateError> {
         self.change(state, by, |document, now| {
-            if let Some(lock) = document.lock_at(now).filter(|lock| lock_id != Some(lock.info.id.as_str())) {
+            let is_own = |lock: &Lock| lock_id.is_some_and(|id| lock.is_of(id, by));
+            if let Some(lock) = document.lock_at(now).filter(|lock| !is_own(lock)) {
                 return Err(StateError::Locked(Box::new(lock.clone())));
             }
             if document.head().is_none() {

@@ -80,6 +80,11 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Whether this is the lock of this id that this user took. An id alone proves nothing: whoever is refused is told it.
+    pub fn is_of(&self, id: &str, by: &str) -> bool {
+        self.info.id == id && self.by == by
+    }
+
     /// When the lock stops to count, if it ever does.
     pub fn expires_at(&self, settings: &Settings) -> Option<Timestamp> {
         let seconds = settings.lock_expires_seconds?;
@@ -111,7 +116,7 @@ pub enum Taken {
 /// Takes the lock, or says who has it.
 pub fn take(document: &mut StateDocument, info: LockInfo, by: &str, now: Timestamp) -> Taken {
     match document.lock_at(now) {
-        Some(held) if held.info.id == info.id => Taken::Already,
+        Some(held) if held.is_of(&info.id, by) => Taken::Already,
         Some(held) => Taken::Held(Box::new(held.clone())),
         None => {
             let expired = document.lock.take().map(Box::new);
@@ -132,11 +137,15 @@ pub enum Released {
     HeldByAnother(Box<Lock>),
 }
 
-/// Gives the lock with this id back.
-pub fn release(document: &mut StateDocument, id: &str) -> Released {
+/// Gives one's own lock with this id back.
+pub fn release(document: &mut StateDocument, id: &str, by: &str) -> Released {
+    release_if(document, |lock| lock.is_of(id, by))
+}
+
+fn release_if(document: &mut StateDocument, is_meant: impl FnOnce(&Lock) -> bool) -> Released {
     match document.lock.take() {
         None => Released::NotHeld,
-        Some(lock) if lock.info.id == id => Released::Done(Box::new(lock)),
+        Some(lock) if is_meant(&lock) => Released::Done(Box::new(lock)),
         Some(lock) => {
             document.lock = Some(lock.clone());
             Released::HeldByAnother(Box::new(lock))
@@ -146,10 +155,7 @@ pub fn release(document: &mut StateDocument, id: &str) -> Released {
 
 /// Takes the lock away from whoever has it. Whether the asker may is for the caller to say; with an id, only that lock.
 pub fn force_release(document: &mut StateDocument, id: Option<&str>) -> Released {
-    match id {
-        Some(id) => release(document, id),
-        None => document.lock.take().map_or(Released::NotHeld, |lock| Released::Done(Box::new(lock))),
-    }
+    release_if(document, |lock| id.is_none_or(|id| id == lock.info.id))
 }
 
 #[cfg(test)]
@@ -179,10 +185,12 @@ mod tests {
         let held = document.clone();
         assert_eq!(take(&mut document, info("a"), "ann", at(2)), Taken::Already);
         assert!(matches!(take(&mut document, info("b"), "bob", at(3)), Taken::Held(lock) if lock.by == "ann"));
-        assert!(matches!(release(&mut document, "b"), Released::HeldByAnother(_)));
+        assert!(matches!(take(&mut document, info("a"), "bob", at(3)), Taken::Held(lock) if lock.by == "ann"));
+        assert!(matches!(release(&mut document, "b", "ann"), Released::HeldByAnother(_)));
+        assert!(matches!(release(&mut document, "a", "bob"), Released::HeldByAnother(_)));
         assert_eq!(document, held, "nothing of this changed anything");
-        assert!(matches!(release(&mut document, "a"), Released::Done(_)));
-        assert_eq!(release(&mut document, "a"), Released::NotHeld, "a repetition is no error");
+        assert!(matches!(release(&mut document, "a", "ann"), Released::Done(_)));
+        assert_eq!(release(&mut document, "a", "ann"), Released::NotHeld, "a repetition is no error");
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub struct Incoming<'a> {
     pub lineage: &'a str,
     /// The lock it claims to be written under.
     pub lock_id: Option<&'a str>,
+    /// The user who sends it.
+    pub by: &'a str,
 }
 
 /// What is to be done with a version that may be written.
@@ -118,7 +120,7 @@ pub fn decide(document: &StateDocument, incoming: &Incoming<'_>, now: Timestamp)
         return Ok(Decision::Same);
     }
     // An expired lock that nobody took over still is its holder's: nothing can have been written since.
-    let is_holder = incoming.lock_id.is_some() && incoming.lock_id == document.lock.as_ref().map(|lock| &*lock.info.id);
+    let is_holder = document.lock.as_ref().zip(incoming.lock_id).is_some_and(|(lock, id)| lock.is_of(id, incoming.by));
     if !is_holder {
         match (document.lock_at(now), incoming.lock_id) {
             (Some(lock), _) => return Err(Refusal::Locked(Box::new(lock.clone()))),

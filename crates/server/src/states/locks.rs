@@ -3,6 +3,7 @@
 use alfred_model::state::lock::{LOCK_ID_MAX, LockInfo, Released, Taken};
 use alfred_model::state::log::{StateAction, StateOutcome, bounded};
 use alfred_model::state::{Right, Settings};
+use alfred_state::StateError;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
@@ -85,7 +86,7 @@ pub(crate) async fn lock(
         Ok(Taken::Held(held)) => {
             line.outcome = StateOutcome::Refused;
             visit.log_done(&line).await;
-            Err(alfred_state::StateError::Locked(held).into())
+            Err(StateError::Locked(held).into())
         }
         Ok(taken) => {
             line.outcome = if taken == Taken::Already { StateOutcome::Repeated } else { StateOutcome::Done };
@@ -125,7 +126,7 @@ pub(crate) async fn unlock(
     match visit.release(asked.id.as_deref(), force).await? {
         Released::Done(lock) => Ok(Json(Some(LockView::of(&lock, &Settings::default())))),
         Released::NotHeld => Ok(Json(None)),
-        Released::HeldByAnother(lock) => Err(alfred_state::StateError::Locked(lock).into()),
+        Released::HeldByAnother(lock) => Err(StateError::Locked(lock).into()),
     }
 }
 
@@ -134,20 +135,30 @@ impl Visit {
     ///
     /// Whoever is refused the lock is told the holder's id. So an id alone is no proof that the lock is one's own.
     pub(super) async fn release(&self, id: Option<&str>, force: bool) -> Result<Released, Problem> {
-        let document = self.states()?.document(&self.name).await?.unwrap_or_default();
-        let is_anothers =
-            document.lock.as_ref().is_some_and(|lock| id.is_some_and(|id| id == lock.info.id) && lock.by != self.by());
-        let by_force = force || id.is_none() || is_anothers;
-        let (right, action) =
-            if by_force { (Right::ForceUnlock, StateAction::ForceUnlock) } else { (Right::Lock, StateAction::Unlock) };
-        self.need(right, action).await?;
+        let states = self.states()?;
+        let only_by_force = self.held.has(Right::ForceUnlock) && !self.held.has(Right::Lock);
+        if let Some(id) = id.filter(|_| !force && !only_by_force) {
+            self.need(Right::Lock, StateAction::Unlock).await?;
+            let released = states.unlock(&self.name, id, self.by()).await;
+            let is_anothers = matches!(&released, Ok(Released::HeldByAnother(lock)) if lock.info.id == id);
+            if !is_anothers {
+                return self.released(StateAction::Unlock, Some(id), released).await;
+            }
+        }
+        self.need(Right::ForceUnlock, StateAction::ForceUnlock).await?;
+        let released = states.force_unlock(&self.name, id, self.by()).await;
+        self.released(StateAction::ForceUnlock, id, released).await
+    }
+
+    /// Writes down what came of giving a lock back, or of taking it away.
+    async fn released(
+        &self,
+        action: StateAction,
+        id: Option<&str>,
+        released: Result<Released, StateError>,
+    ) -> Result<Released, Problem> {
         let mut line = self.line(action, StateOutcome::Done);
         line.lock_id = id.map(bounded);
-        let states = self.states()?;
-        let released = match id {
-            Some(id) if !by_force => states.unlock(&self.name, id, self.by()).await,
-            id => states.force_unlock(&self.name, id, self.by()).await,
-        };
         let released = match released {
             Ok(released) => released,
             Err(error) => return Err(self.failed(line, error).await),

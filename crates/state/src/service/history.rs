@@ -49,7 +49,7 @@ impl States {
             rolled_back_to: Some(to.serial),
             ..old
         };
-        let incoming = write::Incoming { key: version.key, lineage: &version.lineage, lock_id };
+        let incoming = write::Incoming { key: version.key, lineage: &version.lineage, lock_id, by };
         self.append(state, &version, content.into(), by, |document, now| {
             match write::decide(document, &incoming, now) {
                 Ok(write::Decision::Write) => Ok(Change::Write(())),

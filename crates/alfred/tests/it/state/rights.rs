@@ -41,7 +41,7 @@ fn members_may_do_what_was_granted_and_each_refusal_is_in_the_log() {
     assert_eq!(stage.ask(&ada, "GET", STATE, b"").status, 200);
     assert_eq!(stage.ask(&ada, "LOCK", STATE, &lock("a")).status, 200);
     assert_eq!(stage.ask(&ada, "POST", &format!("{STATE}?ID=a"), &state(2, "l", "two")).status, 403);
-    // Another's lock is no longer one's own by knowing its id.
+    // Another's lock is not one's own by knowing its id.
     assert_eq!(stage.ask(&admin, "LOCK", "/tfstate/team/other", &lock("mine")).status, 200);
     assert_eq!(stage.ask(&ada, "UNLOCK", "/tfstate/team/other", &lock("mine")).status, 403);
     assert_eq!(stage.ask(&ada, "UNLOCK", STATE, &lock("a")).status, 200);

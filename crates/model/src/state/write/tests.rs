@@ -27,7 +27,7 @@ fn version(serial: u64, content: u8) -> Version {
 }
 
 fn incoming(serial: u64, content: u8, lock_id: Option<&str>) -> Incoming<'_> {
-    Incoming { key: key(serial, content), lineage: "l", lock_id }
+    Incoming { key: key(serial, content), lineage: "l", lock_id, by: "ann" }
 }
 
 fn at_serial(serial: u64) -> StateDocument {
@@ -75,6 +75,8 @@ fn a_lock_lets_its_holder_write_and_nobody_else() {
     for other in [None, Some("b")] {
         assert!(matches!(decide(&document, &incoming(8, 2, other), at(1)), Err(Refusal::Locked(_))), "{other:?}");
     }
+    let knows_the_id = Incoming { by: "bob", ..incoming(8, 2, Some("a")) };
+    assert!(matches!(decide(&document, &knows_the_id, at(1)), Err(Refusal::Locked(_))));
     assert_eq!(decide(&document, &incoming(7, 1, Some("b")), at(1)), Ok(Decision::Same), "it changes nothing");
 }
 
@@ -132,7 +134,7 @@ fn of_any_order_of_writes_each_serial_is_acknowledged_once() {
             let id = writer.map(|writer| writer.to_string());
             match (action, &id) {
                 (0, Some(id)) => lock(&mut document, id),
-                (1, Some(id)) => drop(lock::release(&mut document, id)),
+                (1, Some(id)) => drop(lock::release(&mut document, id, "ann")),
                 _ => {
                     let incoming = incoming(serial, content, id.as_deref());
                     let held = document.lock_at(now).map(|lock| lock.info.id.clone());
