@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod fixture;
 mod folder;
+mod messages;
 mod nats;
 mod platform;
 mod proxy;
