@@ -104,10 +104,14 @@ impl Stores {
         Self { first, mirror: Some(Mirror { second, records }), seams }
     }
 
+    /// The stores, in the order in which they are configured.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Measured>> {
+        std::iter::once(&self.first).chain(self.mirror.as_ref().map(|mirror| &mirror.second))
+    }
+
     /// The places of the stores, in words for people, in the order in which they are configured.
     pub fn places(&self) -> Vec<&str> {
-        let second = self.mirror.as_ref().map(|mirror| mirror.second.place());
-        std::iter::once(self.first.place()).chain(second).collect()
+        self.all().map(|store| store.place()).collect()
     }
 
     /// Which store counts now.

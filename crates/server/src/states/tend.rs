@@ -19,9 +19,10 @@ pub async fn tend_states(states: Arc<States>, stop: CancellationToken) {
         tokio::time::sleep(first).await;
         loop {
             match states.upkeep().await {
-                Ok(done) if done.encrypted + done.swept > 0 => tracing::info!(
+                Ok(done) if done.encrypted + done.swept + done.uploads > 0 => tracing::info!(
                     encrypted = done.encrypted,
                     swept = done.swept,
+                    uploads = done.uploads,
                     "versions of states were encrypted anew, left-over contents deleted"
                 ),
                 Ok(_) => {}

@@ -32,13 +32,15 @@ pub struct Upkeep {
     pub encrypted: usize,
     /// Contents that were deleted because no version has them.
     pub swept: usize,
+    /// Contents whose writing was broken off, and of which the pieces were deleted.
+    pub uploads: usize,
 }
 
 impl States {
     /// Encrypts versions anew that were encrypted with an older key, where there is a key at all, and deletes what is left
     /// over, for every state. One that cannot be read is skipped, and shown by `verify`.
     pub async fn upkeep(&self) -> Result<Upkeep, StateError> {
-        let mut done = Upkeep::default();
+        let mut done = Upkeep { uploads: self.forget_uploads().await, ..Upkeep::default() };
         for state in copy::all_states(&*self.stores.current().await?.primary).await? {
             let encrypted = match self.keyring.writing_id() {
                 Some(_) => self.encrypt_anew(&state, alfred_model::lifecycle::ACTOR).await,
@@ -56,6 +58,20 @@ impl States {
             }
         }
         Ok(done)
+    }
+
+    /// Deletes what is left of contents whose writing was broken off more than a day ago, in every store. Says how many
+    /// those were.
+    async fn forget_uploads(&self) -> usize {
+        let before = self.seams.clock.now().checked_sub(LEFT_OVER_AFTER).unwrap_or(Timestamp::MIN);
+        let mut forgotten = 0;
+        for store in self.stores.all() {
+            match store.forget_uploads(before).await {
+                Ok(count) => forgotten += count,
+                Err(error) => tracing::warn!(error = %error, "what uploads left behind was left out of the upkeep"),
+            }
+        }
+        forgotten
     }
 
     /// Takes the versions out of the document that need not be kept. Their contents are for the caller to delete once the

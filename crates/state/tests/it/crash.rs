@@ -1,6 +1,6 @@
 //! Processes that write are killed at any moment, and at each step that the store lets one tell: a system call, a request, a
-//! message. Afterwards the document names complete versions only, and every version
-//! that a process had called safe is among them.
+//! message. Afterwards the document names complete versions only, and every version that a process had called safe is among
+//! them.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use alfred_model::state::{BlobKey, Checksum};
 use alfred_state::Backend;
 use alfred_state::backend::{OpenOptions, open};
 use alfred_testing::nats;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::Connection as _;
 
@@ -330,15 +331,22 @@ async fn in_nats_at_each_message() {
     let url = server.url();
     let (login, place) = url.split_once('@').unwrap();
     let lengths = [300, 400_000];
-    let mut kills = Kills::default();
+    let (mut kills, mut broken_off) = (Kills::default(), 0);
     for step in 1.. {
         let through = |proxy: SocketAddr| format!("{login}@{proxy}/step-{step}");
         let place = Server::Nats(place.parse().unwrap());
-        match kill_at_message(step, place, &format!("{url}/step-{step}"), through, &lengths).await {
+        let direct = format!("{url}/step-{step}");
+        match kill_at_message(step, place, &direct, through, &lengths).await {
             Some(side) => kills.count(side),
             None => break,
         }
+        // What the killed one had sent of a content goes without a trace, and nothing else does.
+        let backend = open(&direct, &OpenOptions::new(Chance::new())).await.unwrap();
+        broken_off += backend.forget_uploads(Timestamp::MAX).await.unwrap();
+        check(&*backend, &[]).await;
+        assert_eq!(backend.forget_uploads(Timestamp::MAX).await.unwrap(), 0);
     }
     println!("{} kills before an own message, {} before an answer", kills.own, kills.answers);
-    assert!(kills.own >= 18 && kills.answers >= 16, "hardly anything was tried");
+    println!("{broken_off} uploads were broken off between their pieces");
+    assert!(kills.own >= 18 && kills.answers >= 16 && broken_off >= 7, "hardly anything was tried");
 }
