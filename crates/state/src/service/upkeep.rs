@@ -98,6 +98,12 @@ impl States {
             .await;
     }
 
+    /// Refuses what [`purge`](Self::purge) would refuse now.
+    pub async fn check_purge(&self, state: &StateName) -> Result<(), StateError> {
+        let document = self.own_document(state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
+        may_be_purged(state, &document, self.seams.clock.now())
+    }
+
     /// Throws a deleted state away, with all its versions, for ever.
     pub async fn purge(&self, state: &StateName) -> Result<Purged, StateError> {
         // Before the document is gone: afterwards nobody finds what is left over.
@@ -105,12 +111,7 @@ impl States {
         self.in_current(|current| async move {
             let (revision, document) =
                 load(&current, state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
-            if document.deleted_at.is_none() && !document.versions.is_empty() {
-                return Err(StateError::NotDeleted(state.clone()));
-            }
-            if let Some(lock) = document.lock_at(self.seams.clock.now()) {
-                return Err(StateError::Locked(Box::new(lock.clone())));
-            }
+            may_be_purged(state, &document, self.seams.clock.now())?;
             if current.primary.remove_document(state, revision).await? == Swapped::Conflict {
                 return Err(StateError::Busy(state.clone()));
             }
@@ -184,4 +185,12 @@ impl States {
         })
         .await
     }
+}
+
+/// Only what was deleted and that nobody has locked.
+fn may_be_purged(state: &StateName, document: &StateDocument, now: Timestamp) -> Result<(), StateError> {
+    if document.deleted_at.is_none() && !document.versions.is_empty() {
+        return Err(StateError::NotDeleted(state.clone()));
+    }
+    document.lock_at(now).map_or(Ok(()), |lock| Err(StateError::Locked(Box::new(lock.clone()))))
 }
