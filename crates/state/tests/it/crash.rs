@@ -341,7 +341,7 @@ async fn in_nats_at_each_message() {
             None => break,
         }
         // What the killed one had sent of a content goes without a trace, and nothing else does.
-        let backend = open(&direct, &OpenOptions::new(Chance::new())).await.unwrap();
+        let backend = open(&direct, &OpenOptions::new(seams())).await.unwrap();
         broken_off += backend.forget_uploads(Timestamp::MAX).await.unwrap();
         check(&*backend, &[]).await;
         assert_eq!(backend.forget_uploads(Timestamp::MAX).await.unwrap(), 0);
