@@ -11,6 +11,7 @@ mod fixture;
 mod folder;
 mod messages;
 mod nats;
+mod object;
 mod platform;
 mod proxy;
 mod s3;
