@@ -12,6 +12,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi as _};
 
 use crate::problem::{self, ProblemBody};
+use crate::states::terraform;
 
 /// The document as it is sent.
 #[derive(Clone)]
@@ -24,8 +25,10 @@ pub(crate) struct Rendered(pub(crate) Bytes);
         description = "Named environments: a VM, a DNS name that answers, and what became of both. Refusals are \
                        problem details (RFC 9457) with a stable `code`."
     ),
+    // Routes of several methods in one, which so cannot document themselves.
+    paths(terraform::read, terraform::write, terraform::delete),
     components(schemas(ProblemBody)),
-    modifiers(&Bearer),
+    modifiers(&Tokens),
     security(("bearer" = [])),
     tags(
         (name = "environments", description = "What users ask for"),
@@ -34,7 +37,7 @@ pub(crate) struct Rendered(pub(crate) Bytes);
         (name = "pool", description = "How many VMs there are, are wanted and may be bought, and what they cost"),
         (name = "ledger", description = "Who asked providers for what"),
         (name = "audit", description = "Whether providers, store and ledger agree"),
-        (name = "states", description = "Terraform states. `/tfstate/NAME` is the backend that Terraform itself speaks to"),
+        (name = "states", description = "Terraform states. `/tfstate/{name}` is the backend that Terraform itself speaks to, also with the methods `LOCK` and `UNLOCK`"),
         (name = "users", description = "Who may use the control plane"),
         (name = "tokens", description = "Access tokens"),
         (name = "probes", description = "Whether the server lives, is ready, and what it counts"),
@@ -43,13 +46,16 @@ pub(crate) struct Rendered(pub(crate) Bytes);
 )]
 struct Document;
 
-struct Bearer;
+struct Tokens;
 
-impl Modify for Bearer {
+impl Modify for Tokens {
     fn modify(&self, document: &mut OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("alfred_…").build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
+        let scheme = scheme.description(Some("The access token is the password; the user is not looked at")).build();
+        components.add_security_scheme("basic", SecurityScheme::Http(scheme));
     }
 }
 
@@ -99,4 +105,63 @@ fn refusal(status: u16) -> utoipa::openapi::Response {
 )]
 pub(crate) async fn show(Extension(Rendered(document)): Extension<Rendered>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    fn rendered() -> Value {
+        let (_, document) = crate::server::routes().split_for_parts();
+        serde_json::from_slice(&super::render(document)).unwrap()
+    }
+
+    #[test]
+    fn the_path_of_terraform_is_there_with_what_openapi_knows_of_it() {
+        let document = rendered();
+        let path = &document["paths"]["/tfstate/{name}"];
+        let methods: Vec<&str> = path.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(methods, ["delete", "get", "post"]);
+        for method in methods {
+            let operation = &path[method];
+            assert_eq!(operation["parameters"][0]["name"], "name", "{method}");
+            for status in ["400", "401", "403", "500", "503"] {
+                let refusal = &operation["responses"][status]["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(refusal, "#/components/schemas/Problem", "{method} {status}");
+            }
+            let schemes: Vec<&String> = operation["security"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|one| one.as_object().unwrap().keys())
+                .collect();
+            assert_eq!(schemes, ["bearer", "basic"], "{method}");
+        }
+        let words = path["get"]["description"].as_str().unwrap();
+        assert!(["`LOCK`", "`UNLOCK`", "`/v1/states/{name}/lock`"].iter().all(|word| words.contains(word)), "{words}");
+        assert!(document["paths"]["/v1/states/{name}/lock"]["post"].is_object(), "what it refers to");
+        assert!(document["paths"]["/v1/states/{name}/lock"]["delete"].is_object(), "what it refers to");
+        for method in ["post", "delete"] {
+            assert!(path[method]["responses"]["423"]["content"]["application/json"].is_object(), "{method}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_its_own_id_and_every_scheme_is_defined() {
+        let document = rendered();
+        let operations =
+            document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+        let mut ids = std::collections::HashSet::new();
+        for operation in operations {
+            for one in operation["security"].as_array().into_iter().flatten() {
+                for scheme in one.as_object().unwrap().keys() {
+                    assert!(document["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
+                }
+            }
+            if let Some(id) = operation["operationId"].as_str().filter(|id| id.starts_with("terraform_")) {
+                assert!(ids.insert(id.to_owned()), "{id}");
+            }
+        }
+        assert_eq!(ids.len(), 3);
+    }
 }

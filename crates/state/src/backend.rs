@@ -17,11 +17,13 @@ use std::fmt;
 use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 pub use folder::Folder;
 pub use memory::Memory;
 pub use nats::{Nats, NatsOptions};
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, is_object, open, read_object};
+pub use s3::object::ObjectError;
 pub use s3::{Patience, S3, S3Options};
 pub use sql::Sql;
 
@@ -188,4 +190,12 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// Deletes a blob. No error if there is none.
     async fn delete_blob(&self, state: &StateName, key: &BlobKey) -> Result<(), BackendError>;
+
+    /// Deletes what nobody sees of blobs whose writers ended, or were given up, while they wrote: of all states, if nothing
+    /// came of them since `before`. Says how many blobs those would have been. A writer who is at it still gets an error
+    /// rather than a blob that is not whole. Nothing, where the store forgets such things by itself.
+    async fn forget_uploads(&self, before: Timestamp) -> Result<usize, BackendError> {
+        let _ = before;
+        Ok(0)
+    }
 }

@@ -9,6 +9,7 @@ use alfred_model::state::mirror::SeenCall;
 use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::backend::{Backend, BackendError, Blob, BlobEntry, Document, Put, Recalled, Revision, Swapped};
 
@@ -112,5 +113,9 @@ impl Backend for Measured {
 
     async fn delete_blob(&self, state: &StateName, key: &BlobKey) -> Result<(), BackendError> {
         self.run("delete_blob", self.inner.delete_blob(state, key)).await
+    }
+
+    async fn forget_uploads(&self, before: Timestamp) -> Result<usize, BackendError> {
+        self.run("forget_uploads", self.inner.forget_uploads(before)).await
     }
 }

@@ -8,6 +8,7 @@
 //! found out by that process when it copies: the other store's document has a later epoch, and nothing is acknowledged.
 
 pub(crate) mod copy;
+mod news;
 mod switch;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::measured::Measured;
 use crate::service::Seams;
 
 pub use copy::CopyError;
+pub use news::News;
 pub use switch::SwitchRequest;
 
 /// How long a change waits for the secondary store before it is acknowledged without it.
@@ -104,10 +106,14 @@ impl Stores {
         Self { first, mirror: Some(Mirror { second, records }), seams }
     }
 
+    /// The stores, in the order in which they are configured.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Measured>> {
+        std::iter::once(&self.first).chain(self.mirror.as_ref().map(|mirror| &mirror.second))
+    }
+
     /// The places of the stores, in words for people, in the order in which they are configured.
     pub fn places(&self) -> Vec<&str> {
-        let second = self.mirror.as_ref().map(|mirror| mirror.second.place());
-        std::iter::once(self.first.place()).chain(second).collect()
+        self.all().map(|store| store.place()).collect()
     }
 
     /// Which store counts now.
@@ -248,7 +254,7 @@ impl Stores {
 
     /// One round of what has to be done from time to time: catching up, ending a switch that was interrupted, judging a
     /// trial. Answers what a person should know.
-    pub async fn tend(&self) -> Result<Vec<String>, StateError> {
+    pub async fn tend(&self) -> Result<Vec<News>, StateError> {
         let Some(mirror) = &self.mirror else {
             return Ok(Vec::new());
         };
@@ -259,11 +265,11 @@ impl Stores {
         };
         if let Some(switching) = mirrored.record.switching.clone() {
             self.resume_switch(mirror, &switching).await?;
-            news.push("a switch of the stores of states that was interrupted has been ended".to_owned());
+            news.push(News::SwitchEnded);
             return Ok(news);
         }
         if mirrored.record.behind.is_some() && self.catch_up(mirror, &current, mirrored).await? {
-            news.push(format!("{} has everything again", mirrored.secondary.place()));
+            news.push(News::CaughtUp { place: mirrored.secondary.place().to_owned() });
         }
         news.extend(self.judge(mirror).await?);
         self.measure().await?;
@@ -324,28 +330,21 @@ impl Stores {
     }
 
     /// Ends a trial that is over, and goes back where it failed.
-    async fn judge(&self, mirror: &Mirror) -> Result<Vec<String>, StateError> {
+    async fn judge(&self, mirror: &Mirror) -> Result<Option<News>, StateError> {
         let current = self.current().await?;
-        let Some(mirrored) = current.mirrored else { return Ok(Vec::new()) };
-        let Some(trial) = mirrored.record.trial.clone() else { return Ok(Vec::new()) };
+        let Some(mirrored) = current.mirrored else { return Ok(None) };
+        let Some(trial) = mirrored.record.trial.clone() else { return Ok(None) };
+        let place = current.primary.place().to_owned();
         match verdict(&trial, &current.primary.calls(), self.seams.clock.now()) {
-            Verdict::GoesOn => Ok(Vec::new()),
+            Verdict::GoesOn => Ok(None),
             Verdict::Passed => {
                 self.change_record(mirror, |record, _| Ok(record.trial.take_if(|now| *now == trial).is_some())).await?;
-                Ok(vec![format!("{} has passed its trial", current.primary.place())])
+                Ok(Some(News::TrialPassed { place }))
             }
-            Verdict::Failed(words) => {
-                let place = current.primary.place();
-                match self.go_back(&words).await {
-                    Ok(_) => Ok(vec![format!(
-                        "{place} failed its trial: {words}; states are in {} again",
-                        mirrored.secondary.place()
-                    )]),
-                    Err(error) => {
-                        Ok(vec![format!("{place} fails its trial: {words}; the way back is closed: {error}")])
-                    }
-                }
-            }
+            Verdict::Failed(words) => Ok(Some(match self.go_back(&words).await {
+                Ok(_) => News::TrialFailed { place, words, back_in: mirrored.secondary.place().to_owned() },
+                Err(error) => News::NoWayBack { place, words, error: error.to_string() },
+            })),
         }
     }
 

@@ -159,11 +159,12 @@ pub(crate) struct StateSwitchArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alfred state migrate /var/lib/alfred/states r2://my-states\n  \
                         alfred state migrate terraform.tfstate r2://my-states --state team/network\n  \
-                        alfred state migrate https://gitlab.example/api/v4/projects/1/terraform/state/x nats://host/states --state x\n\n\
+                        alfred state migrate https://gitlab.example/api/v4/projects/1/terraform/state/x nats://host/states --state x\n  \
+                        alfred state migrate r2-object://bucket/team/terraform.tfstate r2://my-states --state team/network\n\n\
                         Addresses are those of `ALFRED_STATE`. Stop writing to the source first, or lock it: a state that is \
                         locked is not moved.")]
 pub(crate) struct StateMigrateArguments {
-    /// Where they are: a store, a `terraform.tfstate`, or the address of an HTTP backend
+    /// Where they are: a store, a `terraform.tfstate`, the address of an HTTP backend, or the object of Terraform's backend `s3`
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
 
@@ -171,7 +172,7 @@ pub(crate) struct StateMigrateArguments {
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
 
-    /// Only this one, again for more; for a file or an address its new name
+    /// Only this one, again for more; for a file, an address or an object its new name
     #[arg(long = "state", value_name = "NAME", value_parser = StateName::from_str)]
     pub(crate) states: Vec<StateName>,
 

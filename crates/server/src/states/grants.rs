@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::visit::{From, grants_of, held, service};
+use super::visit::{From, Visit, grants_of, held, service};
 use crate::app::{App, Shared};
 use crate::auth::Caller;
 use crate::input::{JsonBody, Parameters, shortened};
@@ -161,6 +161,38 @@ pub(crate) async fn revoke(
     }
     app.store().log_state(&line).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes all rights away that were granted on just the state of this visit. Those on more than that stay.
+pub(crate) async fn take_all(app: &App, visit: &Visit) -> Result<Vec<StateGrant>, Problem> {
+    let pattern = StatePattern::from(visit.name.clone());
+    let mut taken = app.store().state_grants().await?;
+    taken.retain(|grant| grant.pattern == pattern);
+    for grant in &taken {
+        app.store().remove_state_grant(&grant.subject, &pattern).await?;
+        let mut line = visit.line(StateAction::Revoke, StateOutcome::Done);
+        line.detail = Some(format!("from {}, before the state is purged", grant.subject));
+        visit.log_done(&line).await;
+    }
+    Ok(taken)
+}
+
+/// Gives back what [`take_all`] took.
+pub(crate) async fn give_back(app: &App, visit: &Visit, taken: &[StateGrant]) -> Result<(), Problem> {
+    for grant in taken {
+        match app.store().put_state_grant(grant).await {
+            Ok(()) => {
+                let mut line = visit.line(StateAction::Grant, StateOutcome::Done);
+                line.detail =
+                    Some(format!("{} to {}, as before: the state is not purged", grant.rights, grant.subject));
+                visit.log_done(&line).await;
+            }
+            // Whoever had them is gone.
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The rights of a token that is about to be made and will be limited to states. Whoever makes it hands on what they may

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alfred_state::States;
+use alfred_state::mirror::News;
 use tokio_util::sync::CancellationToken;
 
 /// The mirror is looked at so often.
@@ -19,9 +20,10 @@ pub async fn tend_states(states: Arc<States>, stop: CancellationToken) {
         tokio::time::sleep(first).await;
         loop {
             match states.upkeep().await {
-                Ok(done) if done.encrypted + done.swept > 0 => tracing::info!(
+                Ok(done) if done.encrypted + done.swept + done.uploads > 0 => tracing::info!(
                     encrypted = done.encrypted,
                     swept = done.swept,
+                    uploads = done.uploads,
                     "versions of states were encrypted anew, left-over contents deleted"
                 ),
                 Ok(_) => {}
@@ -34,7 +36,7 @@ pub async fn tend_states(states: Arc<States>, stop: CancellationToken) {
         loop {
             tokio::time::sleep(MIRROR_INTERVAL).await;
             match states.stores().tend().await {
-                Ok(news) => news.iter().for_each(|news| tracing::warn!(news, "the mirror of the states")),
+                Ok(news) => news.iter().for_each(tell),
                 Err(error) => tracing::warn!(%error, "the mirror of the states could not be looked at"),
             }
         }
@@ -43,5 +45,14 @@ pub async fn tend_states(states: Arc<States>, stop: CancellationToken) {
         () = stop.cancelled() => {}
         () = upkeep => {}
         () = mirror => {}
+    }
+}
+
+/// What nobody needs to look at is no warning.
+fn tell(news: &News) {
+    if news.is_good() {
+        tracing::info!(%news, "the mirror of the states");
+    } else {
+        tracing::warn!(%news, "the mirror of the states");
     }
 }

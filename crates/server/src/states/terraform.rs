@@ -22,9 +22,11 @@ use crate::app::Shared;
 use crate::auth::Caller;
 use crate::guard::Verbatim;
 use crate::input::{self, Parameters};
+use crate::openapi::Refused;
 use crate::problem::{Code, Problem};
 
-/// The route. Names may hold `/`.
+/// The route. Names may hold `/`. Three of its methods are in the OpenAPI document, as `/tfstate/{name}`: for the others
+/// OpenAPI has no place.
 pub(crate) const PATH: &str = "/tfstate/{*name}";
 
 /// How its paths begin.
@@ -60,7 +62,24 @@ pub(crate) async fn serve(
     }
 }
 
-async fn read(visit: &Visit) -> Result<Response, Problem> {
+/// Read a state, as Terraform does
+///
+/// Terraform and OpenTofu speak to this path by their backend `http`, with the access token as the password. They lock with the
+/// methods `LOCK` and `UNLOCK`, which OpenAPI cannot describe: the body is Terraform's description of the lock as JSON (`ID`,
+/// `Operation`, `Info`, `Who`, `Version`, `Created`, `Path`), the answer 200 with nothing in it, or 423 with the description
+/// that the lock's holder sent; `UNLOCK` without a body is `terraform force-unlock`. `POST` and `DELETE` of
+/// `/v1/states/{name}/lock` do the same for other clients. Needs the right `read`.
+#[utoipa::path(
+    get, path = "/tfstate/{name}", tag = "states", operation_id = "terraform_read",
+    security(("bearer" = []), ("basic" = [])),
+    params(("name" = String, Path, description = "The state's name; it may hold `/` as it is", example = "team/network")),
+    responses(
+        (status = 200, description = "The newest version, as it was written", body = Object, content_type = "application/json",
+            headers(("Content-MD5" = String, description = "Its MD5 in Base64"))),
+        Refused<400>, Refused<401>, Refused<403>, Refused<404>,
+    ),
+)]
+pub(crate) async fn read(visit: &Visit) -> Result<Response, Problem> {
     visit.need(Right::Read, StateAction::Read).await?;
     let mut line = visit.line(StateAction::Read, StateOutcome::Done);
     let found = match visit.states()?.read(&visit.name).await {
@@ -76,7 +95,26 @@ async fn read(visit: &Visit) -> Result<Response, Problem> {
     body::answer(found.content).await
 }
 
-async fn write(
+/// Write a state, as Terraform does
+///
+/// It becomes the newest version if it has the lineage of the one that is there and a higher serial. Writing again what is
+/// there already is no error. `PUT` does the same. Needs the right `write`.
+#[utoipa::path(
+    post, path = "/tfstate/{name}", tag = "states", operation_id = "terraform_write",
+    security(("bearer" = []), ("basic" = [])),
+    params(
+        ("name" = String, Path, description = "The state's name; it may hold `/` as it is", example = "team/network"),
+        ("ID" = Option<String>, Query, description = "The lock under which it is done"),
+        ("Content-MD5" = Option<String>, Header, description = "The content's MD5 in Base64, which is then checked"),
+    ),
+    request_body(content = Object, description = "The whole state", content_type = "application/json"),
+    responses(
+        (status = 200, description = "It is stored, or was"),
+        (status = 423, description = "Somebody has the lock: its description as the holder sent it", body = Object, content_type = "application/json"),
+        Refused<400>, Refused<401>, Refused<403>, Refused<408>, Refused<409>, Refused<413>,
+    ),
+)]
+pub(crate) async fn write(
     app: &Shared,
     visit: &Visit,
     lock_id: Option<&str>,
@@ -107,7 +145,23 @@ async fn write(
     }
 }
 
-async fn delete(visit: &Visit, lock_id: Option<&str>) -> Result<Response, Problem> {
+/// Delete a state, as Terraform does
+///
+/// It then reads as absent; its versions are kept. Deleting what is not there is no error. Needs the right `write`.
+#[utoipa::path(
+    delete, path = "/tfstate/{name}", tag = "states", operation_id = "terraform_delete",
+    security(("bearer" = []), ("basic" = [])),
+    params(
+        ("name" = String, Path, description = "The state's name; it may hold `/` as it is", example = "team/network"),
+        ("ID" = Option<String>, Query, description = "The lock under which it is done"),
+    ),
+    responses(
+        (status = 200, description = "It is gone"),
+        (status = 423, description = "Somebody has the lock: its description as the holder sent it", body = Object, content_type = "application/json"),
+        Refused<400>, Refused<401>, Refused<403>,
+    ),
+)]
+pub(crate) async fn delete(visit: &Visit, lock_id: Option<&str>) -> Result<Response, Problem> {
     visit.need(Right::Write, StateAction::Delete).await?;
     let mut line = visit.line(StateAction::Delete, StateOutcome::Done);
     line.lock_id = lock_id.map(alfred_model::state::log::bounded);

@@ -12,6 +12,7 @@
 //! | `$KV.BUCKET.NAME` | a document |
 //! | `BUCKET-contents.whole.NAME.KEY` | a content, or where its pieces are |
 //! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.NUMBER` | a piece |
+//! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.forgotten` | that the pieces beside it are about to be deleted |
 //!
 //! An answered write is on as many servers as the bucket has replicas, and on their disks as soon as they write it there: two
 //! minutes, unless they are told `sync_interval: always`. Where the power of all of them may fail at once, mirror the states.
@@ -21,6 +22,7 @@ mod documents;
 mod failure;
 mod listing;
 mod pieces;
+mod uploads;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use alfred_model::seam::Random;
 use alfred_model::state::{BlobKey, StateName};
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{Backend, BackendError, Blob, BlobEntry, Document, Put, Revision, Swapped};
@@ -120,6 +123,10 @@ impl Backend for Nats {
 
     async fn delete_blob(&self, state: &StateName, key: &BlobKey) -> Result<(), BackendError> {
         pieces::delete(&self.connection, state, key).await
+    }
+
+    async fn forget_uploads(&self, before: Timestamp) -> Result<usize, BackendError> {
+        uploads::forget(&self.connection, before, || self.draw()).await
     }
 }
 

@@ -8,14 +8,18 @@
 //! | `wss://HOST/PATH?bucket=BUCKET`, also `ws://` | JetStream over a WebSocket; the path is the server's |
 //! | `sqlite:///var/lib/alfred/states.sqlite` | a SQLite file |
 //! | `postgres://USER:PASSWORD@HOST/DATABASE` | PostgreSQL |
+//!
+//! And one state that Terraform's own backend `s3` keeps: `r2-object://BUCKET/KEY`, `s3-object://BUCKET/KEY`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use secrecy::SecretString;
 
 use super::place::Place;
+use super::s3::object::{self, ObjectError};
 use super::{Backend, BackendError, Folder, Nats, NatsOptions, Patience, S3, S3Options, Sql};
 use crate::service::Seams;
 
@@ -84,6 +88,32 @@ pub async fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Backen
             Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.seams.random)).await?))
         }
         Address::Database(address) => Ok(Arc::new(Sql::open(address).await?)),
+    }
+}
+
+/// Whether an address is that of one object, which [`read_object`] reads, and no store.
+pub fn is_object(address: &str) -> bool {
+    object_address(address).is_some()
+}
+
+/// Reads the state that Terraform's own backend `s3` keeps in one object, if it has at most `size_max` bytes and nobody has
+/// locked it.
+pub async fn read_object(address: &str, size_max: u64, options: &OpenOptions) -> Result<Bytes, ObjectError> {
+    let unknown = || Place("the address of an object".to_owned());
+    let parts = object_address(address).and_then(|(kind, rest)| Some((kind, rest.split_once('/')?)));
+    let (kind, (bucket, key)) =
+        parts.ok_or_else(|| unknown().refused("it must be `r2-object://BUCKET/KEY` or `s3-object://BUCKET/KEY`"))?;
+    let s3 = s3_options(kind, options).map_err(|words| Place(format!("{kind} {bucket}")).refused(words))?;
+    object::read(kind, bucket, key, size_max, &s3, Arc::clone(&options.seams.random)).await
+}
+
+/// The kind of service, and what stands behind the `://`.
+fn object_address(address: &str) -> Option<(&'static str, &str)> {
+    let (scheme, rest) = address.split_once("://")?;
+    match scheme {
+        "r2-object" => Some(("r2", rest)),
+        "s3-object" => Some(("s3", rest)),
+        _ => None,
     }
 }
 

@@ -17,6 +17,7 @@
 mod client;
 mod failure;
 mod journal;
+pub(super) mod object;
 mod parts;
 mod proof;
 

@@ -107,14 +107,15 @@ async fn a_failing_second_store_fails_nobody_and_catches_up() {
     write(&states, 2).await.unwrap();
     let behind = pair.record().behind.unwrap();
     assert!(behind.states.contains(&name()) && behind.words.contains("fault was asked for"), "{behind:?}");
-    assert_eq!(states.stores().tend().await.unwrap(), Vec::<String>::new(), "it still fails");
+    assert_eq!(states.stores().tend().await.unwrap(), [], "it still fails");
     let refused = states.stores().switch(&asked(None)).await.unwrap_err();
     assert!(matches!(refused, StateError::SwitchRefused(_)), "{refused}");
     pair.second.heal();
     write(&states, 3).await.unwrap();
     assert_eq!(pair.newest_in(&pair.second).await, Some(content(1, "a")), "it is copied with the rest");
     let news = states.stores().tend().await.unwrap();
-    assert_eq!(news, ["memory two has everything again"]);
+    assert_eq!(news, [News::CaughtUp { place: "memory two".to_owned() }]);
+    assert!(news[0].is_good() && news[0].to_string() == "memory two has everything again");
     assert_eq!(pair.record().behind, None);
     assert_eq!(pair.newest_in(&pair.second).await, Some(content(3, "a")));
 }
@@ -263,7 +264,9 @@ async fn a_new_store_that_fails_its_trial_is_left_by_itself() {
     }
     assert!(acknowledged > 1);
     let news = states.stores().tend().await.unwrap();
-    assert!(news[0].contains("memory two failed its trial") && news[0].contains("memory one again"), "{news:?}");
+    let words = news[0].to_string();
+    assert!(words.contains("memory two failed its trial") && words.contains("memory one again"), "{words}");
+    assert!(!news[0].is_good(), "somebody should look at it");
     let record = pair.record();
     assert_eq!((&*record.primary, record.epoch), ("memory one", 2));
     assert!(record.switched.is_some_and(|switched| switched.by == "alfred" && switched.words.contains("calls failed")));
@@ -283,7 +286,8 @@ async fn a_trial_is_not_failed_into_a_store_that_lacks_versions() {
         assert!(states.read(&name()).await.is_err());
     }
     let news = states.stores().tend().await.unwrap();
-    assert!(news.iter().any(|news| news.contains("the way back is closed")), "{news:?}");
+    let is_closed = |news: &News| news.to_string().contains("the way back is closed") && !news.is_good();
+    assert!(news.iter().any(is_closed), "{news:?}");
     assert_eq!(pair.record().primary, "memory two");
 }
 
@@ -292,7 +296,9 @@ async fn a_trial_that_is_over_is_passed() {
     let (pair, states) = Pair::in_step(9).await;
     states.stores().switch(&SwitchRequest { trial: Some(TrialRules::default()), ..asked(None) }).await.unwrap();
     pair.bench.clock.go_on(1_801);
-    assert_eq!(states.stores().tend().await.unwrap(), ["memory two has passed its trial"]);
+    let news = states.stores().tend().await.unwrap();
+    assert_eq!(news, [News::TrialPassed { place: "memory two".to_owned() }]);
+    assert!(news[0].is_good() && news[0].to_string() == "memory two has passed its trial");
     assert_eq!(pair.record().trial, None);
 }
 

@@ -32,13 +32,15 @@ pub struct Upkeep {
     pub encrypted: usize,
     /// Contents that were deleted because no version has them.
     pub swept: usize,
+    /// Contents whose writing was broken off, and of which the pieces were deleted.
+    pub uploads: usize,
 }
 
 impl States {
     /// Encrypts versions anew that were encrypted with an older key, where there is a key at all, and deletes what is left
     /// over, for every state. One that cannot be read is skipped, and shown by `verify`.
     pub async fn upkeep(&self) -> Result<Upkeep, StateError> {
-        let mut done = Upkeep::default();
+        let mut done = Upkeep { uploads: self.forget_uploads().await, ..Upkeep::default() };
         for state in copy::all_states(&*self.stores.current().await?.primary).await? {
             let encrypted = match self.keyring.writing_id() {
                 Some(_) => self.encrypt_anew(&state, alfred_model::lifecycle::ACTOR).await,
@@ -56,6 +58,20 @@ impl States {
             }
         }
         Ok(done)
+    }
+
+    /// Deletes what is left of contents whose writing was broken off more than a day ago, in every store. Says how many
+    /// those were.
+    async fn forget_uploads(&self) -> usize {
+        let before = self.seams.clock.now().checked_sub(LEFT_OVER_AFTER).unwrap_or(Timestamp::MIN);
+        let mut forgotten = 0;
+        for store in self.stores.all() {
+            match store.forget_uploads(before).await {
+                Ok(count) => forgotten += count,
+                Err(error) => tracing::warn!(error = %error, "what uploads left behind was left out of the upkeep"),
+            }
+        }
+        forgotten
     }
 
     /// Takes the versions out of the document that need not be kept. Their contents are for the caller to delete once the
@@ -82,6 +98,12 @@ impl States {
             .await;
     }
 
+    /// Refuses what [`purge`](Self::purge) would refuse now.
+    pub async fn check_purge(&self, state: &StateName) -> Result<(), StateError> {
+        let document = self.own_document(state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
+        may_be_purged(state, &document, self.seams.clock.now())
+    }
+
     /// Throws a deleted state away, with all its versions, for ever.
     pub async fn purge(&self, state: &StateName) -> Result<Purged, StateError> {
         // Before the document is gone: afterwards nobody finds what is left over.
@@ -89,12 +111,7 @@ impl States {
         self.in_current(|current| async move {
             let (revision, document) =
                 load(&current, state).await?.ok_or_else(|| StateError::NoState(state.clone()))?;
-            if document.deleted_at.is_none() && !document.versions.is_empty() {
-                return Err(StateError::NotDeleted(state.clone()));
-            }
-            if let Some(lock) = document.lock_at(self.seams.clock.now()) {
-                return Err(StateError::Locked(Box::new(lock.clone())));
-            }
+            may_be_purged(state, &document, self.seams.clock.now())?;
             if current.primary.remove_document(state, revision).await? == Swapped::Conflict {
                 return Err(StateError::Busy(state.clone()));
             }
@@ -168,4 +185,12 @@ impl States {
         })
         .await
     }
+}
+
+/// Only what was deleted and that nobody has locked.
+fn may_be_purged(state: &StateName, document: &StateDocument, now: Timestamp) -> Result<(), StateError> {
+    if document.deleted_at.is_none() && !document.versions.is_empty() {
+        return Err(StateError::NotDeleted(state.clone()));
+    }
+    document.lock_at(now).map_or(Ok(()), |lock| Err(StateError::Locked(Box::new(lock.clone()))))
 }

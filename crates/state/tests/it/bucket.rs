@@ -53,7 +53,7 @@ pub(crate) struct Contents {
 pub(crate) struct Object {
     pub(crate) content: Bytes,
     pub(crate) e_tag: String,
-    modified_at: Timestamp,
+    pub(crate) modified_at: Timestamp,
 }
 
 /// The time of the bucket and of everybody who uses it. It stands still until it is told to go on.

@@ -49,6 +49,7 @@ on_every_store! {
         blobs_are_listed_by_key_with_their_lengths
         blobs_of_other_states_and_keys_are_others
         a_deleted_blob_is_absent_and_may_be_written_again
+        forgetting_uploads_keeps_every_blob
         a_blob_needs_no_document_and_outlives_it;
     races:
         of_many_writers_one_wins_each_round
@@ -56,5 +57,6 @@ on_every_store! {
         a_removal_and_a_change_never_both_win
         of_many_writers_of_one_blob_one_creates_it
         a_reader_beside_a_writer_sees_whole_values_in_order
-        a_reader_beside_a_writer_of_blobs_sees_all_or_nothing;
+        a_reader_beside_a_writer_of_blobs_sees_all_or_nothing
+        a_writer_whose_upload_is_forgotten_is_told;
 }

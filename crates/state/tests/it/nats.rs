@@ -1,10 +1,15 @@
 //! What is particular to states in NATS.
 
+use std::sync::Arc;
+
+use alfred_model::seam::Clock;
+use alfred_model::state::retention::Defaults;
 use alfred_state::backend::{Nats, NatsOptions, Put, Swapped};
-use alfred_state::{Backend as _, BackendError};
+use alfred_state::{Backend as _, BackendError, Keyring, Seams, States, Stores};
 use alfred_testing::nats::{PASSWORD, Server, Settings, USER};
 use async_nats::jetstream;
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fixture::{Chance, blob, done, key, name, nats_server, noise};
 use crate::proxy::Proxy;
@@ -208,4 +213,67 @@ async fn nobody_claims_to_know_what_became_of_a_lost_answer_that_others_wrote_ov
         assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
     }
     assert_eq!(backend.document(&state).await.unwrap(), None);
+}
+
+/// How many messages contents and their pieces are.
+async fn messages(contents: &jetstream::stream::Stream) -> u64 {
+    contents.get_info().await.unwrap().state.messages
+}
+
+#[tokio::test]
+async fn pieces_that_nothing_came_of_are_forgotten_when_they_are_old() {
+    let test = "nats::pieces_that_nothing_came_of_are_forgotten_when_they_are_old";
+    let Some(server) = nats_server(test, &Settings::default()) else { return };
+    let backend = open(&server.url()).await.unwrap();
+    let (state, kept) = (name("broken/off"), noise(3_000_000, 1));
+    for serial in 1..=3 {
+        backend.put_blob(&state, &key(serial, 1), blob(&kept)).await.unwrap();
+    }
+    // What a writer leaves behind that was killed before the last message, and one that was before the first piece arrived.
+    let context = connect(&server).await;
+    let contents = context.get_stream("states-contents").await.unwrap();
+    for serial in 2..=3 {
+        let whole = format!("states-contents.whole.broken/off.{}", key(serial, 1).as_key());
+        contents.purge().filter(whole).await.unwrap();
+    }
+    let first = format!("states-contents.piece.broken/off.{}.*.0", key(3, 1).as_key());
+    contents.purge().filter(first).await.unwrap();
+    let before = messages(&contents).await;
+
+    let newest = contents.get_last_raw_message_by_subject("states-contents.piece.>").await.unwrap().time;
+    let newest = Timestamp::from_nanosecond(newest.unix_timestamp_nanos()).unwrap();
+    assert_eq!(backend.forget_uploads(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
+    // The third one has a piece that is not older than that.
+    assert_eq!(backend.forget_uploads(newest).await.unwrap(), 1);
+    assert_eq!(messages(&contents).await, before - 6);
+    assert_eq!(backend.forget_uploads(Timestamp::MAX).await.unwrap(), 1);
+    assert_eq!(messages(&contents).await, 7, "a content of six pieces");
+    assert!(backend.blob(&state, &key(1, 1)).await.unwrap().unwrap().into_bytes() == kept);
+}
+
+#[tokio::test]
+async fn what_the_upkeep_deletes_of_broken_off_uploads_is_a_day_old() {
+    /// So many hours after now.
+    struct Later(i64);
+    impl Clock for Later {
+        fn now(&self) -> Timestamp {
+            #[expect(clippy::disallowed_methods, reason = "the server tells its own time, which is the true one")]
+            let now = Timestamp::now();
+            now + SignedDuration::from_hours(self.0)
+        }
+    }
+    let test = "nats::what_the_upkeep_deletes_of_broken_off_uploads_is_a_day_old";
+    let Some(server) = nats_server(test, &Settings::default()) else { return };
+    let backend = Arc::new(open(&server.url()).await.unwrap());
+    // Nobody ever finished a version of it: no document names the state.
+    backend.put_blob(&name("unborn"), &key(1, 1), blob(&noise(3_000_000, 1))).await.unwrap();
+    let contents = connect(&server).await.get_stream("states-contents").await.unwrap();
+    contents.purge().filter("states-contents.whole.>").await.unwrap();
+    for (hours, expected) in [(0, 0), (23, 0), (25, 1), (25, 0)] {
+        let seams = Seams { clock: Arc::new(Later(hours)), random: Chance::new() };
+        let stores = Stores::single(Arc::<Nats>::clone(&backend), seams.clone());
+        let states = States::new(stores, Keyring::default(), Defaults::default(), seams);
+        assert_eq!(states.upkeep().await.unwrap().uploads, expected, "after {hours} hours");
+    }
+    assert_eq!(messages(&contents).await, 0);
 }

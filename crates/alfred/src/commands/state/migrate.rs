@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use alfred_model::state::StateName;
+use alfred_state::backend::{is_object, read_object};
 use alfred_state::migrate::{Migration, Moved, Step};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ enum Source {
     File(PathBuf),
     /// One state at an HTTP backend.
     Http(String),
+    /// One state in a bucket, as Terraform's own backend keeps it.
+    Object(String),
 }
 
 impl Source {
@@ -33,6 +36,7 @@ impl Source {
         let path = Path::new(address.strip_prefix("file://").unwrap_or(address));
         match address {
             _ if address.starts_with("http://") || address.starts_with("https://") => Self::Http(address.to_owned()),
+            _ if is_object(address) => Self::Object(address.to_owned()),
             _ if path.is_file() => Self::File(path.to_owned()),
             _ => Self::Store,
         }
@@ -51,6 +55,10 @@ pub(super) async fn run(context: &Context, arguments: &StateMigrateArguments) ->
         Source::Store => None,
         Source::File(path) => Some(read_file(&path)?),
         Source::Http(address) => Some(read_http(&address).await?),
+        Source::Object(address) => {
+            let read = read_object(&address, SINGLE_MAX, &states::options(config)).await;
+            Some(read.map_err(|error| Failure::new(chain(&error)).about("the source"))?)
+        }
     };
     if let Some(content) = single {
         let [name] = names.as_slice() else {
@@ -69,6 +77,11 @@ pub(super) async fn run(context: &Context, arguments: &StateMigrateArguments) ->
     } else {
         names.clone()
     };
+    if names.is_empty() && ["r2://", "s3://"].iter().any(|scheme| source.starts_with(scheme)) {
+        context
+            .printer
+            .note("a state of Terraform's own backend `s3` is `r2-object://BUCKET/KEY` or `s3-object://BUCKET/KEY`");
+    }
     move_all(context, &migration, &names, *leave_open).await
 }
 

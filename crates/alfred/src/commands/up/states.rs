@@ -70,14 +70,18 @@ async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
 
 /// Opens the store at an address, with the keys and credentials that the configuration has.
 pub(in crate::commands) async fn backend(config: &Config, address: &str) -> Result<Arc<dyn Backend>, Failure> {
-    let options = OpenOptions {
+    open_backend(address, &options(config)).await.map_err(|error| Failure::new(chain(&error)))
+}
+
+/// What the configuration has for the stores of states.
+pub(in crate::commands) fn options(config: &Config) -> OpenOptions {
+    OpenOptions {
         endpoint: config.text(Key::R2Endpoint).map(str::to_owned),
         access_key_id: config.text(Key::AwsAccessKeyId).map(SecretString::from),
         secret_access_key: config.secret(Key::AwsSecretAccessKey).cloned(),
         nats: NatsOptions { credentials: config.secret(Key::StateNatsCredentials).cloned(), ..NatsOptions::default() },
         ..OpenOptions::new(seams())
-    };
-    open_backend(address, &options).await.map_err(|error| Failure::new(chain(&error)))
+    }
 }
 
 /// The keys that states are encrypted with.

@@ -58,4 +58,29 @@ fn a_bucket_is_made_shown_to_work_and_used_by_terraform_itself() {
             .unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
+
+    // What Terraform's own backend wrote becomes a state, with its lineage and serial.
+    let quoted = |name: &str| {
+        let line = block.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    let (bucket, key) = (quoted("bucket"), quoted("key"));
+    let target = place.path().join("moved");
+    let nameless = place.line(&format!("state migrate r2-object://{bucket}/{key} {}", target.display()));
+    assert!(nameless.code == 2 && nameless.one_line().contains("needs a name"), "{nameless:?}");
+    let none = place.line(&format!("state migrate r2-object://{bucket}/none {} --state team/a", target.display()));
+    assert!(none.code == 1 && none.one_line().contains(&format!("there is no r2 {bucket}/none")), "{none:?}");
+    let empty = place.line(&format!("state migrate r2://{bucket} {}", target.display()));
+    assert!(empty.code == 0 && empty.stderr.contains("`r2-object://BUCKET/KEY`"), "{empty:?}");
+    let line = format!("state migrate r2-object://{bucket}/{key} {} --state team/a --json", target.display());
+    let moved = place.line(&line);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let moved: serde_json::Value = serde_json::from_str(&moved.stdout).unwrap();
+    let version = &moved["states"]["team/a"];
+    assert!(
+        version["serial"] == 1 && version["lineage"].as_str().is_some_and(|lineage| lineage.len() == 36),
+        "{moved}"
+    );
+    let again = place.line(&line);
+    assert_eq!((again.code, &again.stdout), (0, &format!("{moved:#}\n")), "the same once more is no error: {again:?}");
 }

@@ -85,6 +85,54 @@ fn a_token_for_states_is_good_for_nothing_else() {
 }
 
 #[test]
+fn rights_on_a_name_end_with_the_state_and_are_not_inherited_by_the_next_one() {
+    let stage = Stage::new();
+    let admin = stage.administrator();
+    let (ada, ci) =
+        (stage.token("--user ada --label ada"), stage.token("--label ci --state team/network --right read"));
+    for (pattern, rights) in [
+        ("team/network", "administer"),
+        ("team/network/*", "read"),
+        ("team/network-2", "read"),
+        ("team/*", "write"),
+        ("*", "lock"),
+    ] {
+        stage.done(&format!("state grant {pattern} --user ada --right {rights}"));
+    }
+    let patterns = || {
+        let told = stage.told("state rights");
+        let grants = told["grants"].as_array().unwrap();
+        let mut patterns: Vec<String> =
+            grants.iter().map(|grant| grant["pattern"].as_str().unwrap().to_owned()).collect();
+        patterns.sort();
+        patterns
+    };
+    assert_eq!(stage.ask(&admin, "POST", STATE, &state(1, "l", "one")).status, 200);
+    let before = patterns();
+    assert_eq!(before.iter().filter(|pattern| *pattern == "team/network").count(), 2, "{before:?}");
+
+    // What is not purged keeps its rights.
+    let refused = stage.with_token(&ada, "state delete team/network --purge --yes");
+    assert!(refused.code == 1 && refused.one_line().contains("not deleted"), "{refused:?}");
+    stage.done("state delete team/network --yes");
+    assert_eq!(stage.ask(&admin, "LOCK", STATE, &lock("a")).status, 200);
+    let refused = stage.with_token(&ada, "state delete team/network --purge --yes");
+    assert!(refused.code == 1 && refused.one_line().contains("locked"), "{refused:?}");
+    assert_eq!(stage.ask(&admin, "UNLOCK", STATE, &lock("a")).status, 200);
+    assert_eq!(patterns(), before);
+
+    assert_eq!(stage.with_token(&ada, "state delete team/network --purge --yes").code, 0);
+    assert_eq!(patterns(), ["*", "team/*", "team/network-2", "team/network/*"]);
+    let log = stage.told("state log team/network --limit 1000");
+    let revoked = log["lines"].as_array().unwrap().iter().filter(|line| line["action"] == "revoke");
+    assert!(revoked.clone().count() == 2 && revoked.clone().all(|line| line["actor"] == "ada"), "{log}");
+
+    assert_eq!(stage.ask(&admin, "POST", STATE, &state(1, "m", "another")).status, 200);
+    assert_eq!(stage.ask(&ci, "GET", STATE, b"").status, 403);
+    assert_eq!(stage.ask(&ada, "GET", STATE, b"").status, 403);
+}
+
+#[test]
 fn members_hand_on_what_they_have_and_no_more() {
     let stage = Stage::new();
     let ada = stage.token("--user ada --label ada");

@@ -10,7 +10,7 @@ use super::connection::{Connection, Published};
 use super::documents::id;
 use super::failure::words;
 use super::listing::list;
-use super::token;
+use super::{token, uploads};
 use crate::backend::frame::Mark;
 use crate::backend::{BackendError, Blob, BlobEntry, Put};
 
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 /// Says how long the whole content is.
 const SIZE: &str = "Alfred-Size";
 /// Names the upload whose pieces these are; absent where the content is in the message itself.
-const UPLOAD: &str = "Alfred-Upload";
+pub(super) const UPLOAD: &str = "Alfred-Upload";
 /// How many pieces there are.
 const PIECES: &str = "Alfred-Pieces";
 /// The SHA-256 of all of them together: they are several messages, of which one could be lost without another showing it.
@@ -111,7 +111,15 @@ async fn put_pieces(
     let message = || {
         head().header(UPLOAD, upload).header(PIECES, count.to_string()).header(DIGEST, &*digest).payload(Bytes::new())
     };
-    publish(connection, &subjects.whole, upload, message).await
+    let put = publish(connection, &subjects.whole, upload, message).await?;
+    if put == Put::Created && !uploads::is_intact(connection, &format!("{}.{upload}", subjects.pieces), count).await? {
+        // What was made visible is not there. It goes before anybody hears of it.
+        purge(connection, &subjects.whole).await?;
+        purge(connection, &format!("{}.{upload}.>", subjects.pieces)).await?;
+        let words = format_args!("writing took so long that the pieces of `{}` were given up", subjects.whole);
+        return Err(connection.place.unavailable(words));
+    }
+    Ok(put)
 }
 
 /// Creates the message that makes a content visible.
@@ -198,7 +206,7 @@ pub(super) async fn delete(connection: &Connection, state: &StateName, key: &Blo
     purge(connection, &format!("{}.>", subjects.pieces)).await
 }
 
-async fn purge(connection: &Connection, filter: &str) -> Result<(), BackendError> {
+pub(super) async fn purge(connection: &Connection, filter: &str) -> Result<(), BackendError> {
     let ask = || async { connection.contents.purge().filter(filter).await.map_err(|error| words(&error)) };
     connection.repeat(ask).await.map(drop)
 }

@@ -199,10 +199,19 @@ impl Client {
 
     /// An object with its ETag.
     pub(super) async fn get(&self, key: &str) -> Result<Option<(Bytes, String)>, BackendError> {
+        self.get_within(key, u64::MAX).await
+    }
+
+    /// The same; refused, before it is read, if it has more than `size_max` bytes.
+    pub(super) async fn get_within(&self, key: &str, size_max: u64) -> Result<Option<(Bytes, String)>, BackendError> {
         let path = Path::from(key);
         let mut attempts = Attempts::new(self);
         loop {
             let words = match self.outcome(0, self.store.get(&path)).await {
+                Ok(found) if found.meta.size > size_max => {
+                    let size = found.meta.size;
+                    return Err(self.place.refused(format_args!("`{key}` has {size} bytes, more than {size_max}")));
+                }
                 Ok(found) => {
                     let e_tag = self.e_tag(found.meta.e_tag.clone())?;
                     let (length, patience) = (found.meta.size, self.patience_for(found.meta.size));

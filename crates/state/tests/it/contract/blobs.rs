@@ -4,6 +4,7 @@ use alfred_model::state::{BlobKey, BlobTag};
 use alfred_state::Blob;
 use alfred_state::backend::{BlobEntry, Put};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::fixture::{Store, blob, done, key, name, noise};
 
@@ -105,4 +106,19 @@ pub(crate) async fn a_blob_needs_no_document_and_outlives_it(store: &dyn Store) 
     let revision = done(backend.swap_document(&state, None, Bytes::from_static(b"{}")).await.unwrap());
     done(backend.remove_document(&state, revision).await.unwrap());
     assert_eq!(backend.blob(&state, &key(1, 1)).await.unwrap().unwrap().into_bytes(), noise(10, 1));
+}
+
+pub(crate) async fn forgetting_uploads_keeps_every_blob(store: &dyn Store) {
+    let backend = store.open().await;
+    let state = name("kept");
+    let lengths = [0, 300, 700_000, 3_000_000];
+    for (serial, length) in (1..).zip(lengths) {
+        let put = backend.put_blob(&state, &key(serial, 0), blob(&noise(length, serial))).await.unwrap();
+        assert_eq!(put, Put::Created);
+    }
+    assert_eq!(backend.forget_uploads(Timestamp::MAX).await.unwrap(), 0);
+    for (serial, length) in (1..).zip(lengths) {
+        let read = backend.blob(&state, &key(serial, 0)).await.unwrap().unwrap().into_bytes();
+        assert!(read == noise(length, serial), "of {length} bytes");
+    }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alfred_state::Backend;
 use alfred_state::backend::{Put, Revision, Swapped};
+use alfred_state::{Backend, BackendError};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::fixture::{Store, blob, done, key, name, noise};
@@ -147,4 +148,38 @@ pub(crate) async fn a_reader_beside_a_writer_of_blobs_sees_all_or_nothing(store:
         }
         assert_eq!(writing.await.unwrap(), Put::Created);
     }
+}
+
+pub(crate) async fn a_writer_whose_upload_is_forgotten_is_told(store: &dyn Store) {
+    let [writer, other] = handles(store).await;
+    let state = name("hurried");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let forgetting = tokio::spawn({
+        let is_over = Arc::clone(&is_over);
+        async move {
+            while !is_over.load(Ordering::Relaxed) {
+                // Whoever writes at this moment has been at it for too long.
+                other.forget_uploads(Timestamp::MAX).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for round in 0..12 {
+        let content = noise(2_000_000, round);
+        let put = writer.put_blob(&state, &key(round, 0), blob(&content)).await;
+        let read = writer.blob(&state, &key(round, 0)).await.unwrap();
+        match put {
+            Ok(put) => {
+                assert_eq!(put, Put::Created);
+                assert!(read.unwrap().into_bytes() == content, "what was acknowledged is torn");
+            }
+            Err(error) => {
+                assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
+                assert_eq!(read, None, "{error}");
+            }
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    forgetting.await.unwrap();
+    assert!(writer.blobs(&state).await.unwrap().iter().all(|entry| entry.size == 2_000_000));
 }
