@@ -1,5 +1,10 @@
 //! Who may do what, and that each try is written down.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
 use super::stage::{Stage, lock, state};
 
 const STATE: &str = "/tfstate/team/network";
@@ -130,6 +135,67 @@ fn rights_on_a_name_end_with_the_state_and_are_not_inherited_by_the_next_one() {
     assert_eq!(stage.ask(&admin, "POST", STATE, &state(1, "m", "another")).status, 200);
     assert_eq!(stage.ask(&ci, "GET", STATE, b"").status, 403);
     assert_eq!(stage.ask(&ada, "GET", STATE, b"").status, 403);
+}
+
+/// Purges a state at a server that may end while it does, which the command would wait for to come back.
+fn is_purged(host: &str, token: &str, state: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(host) else { return false };
+    let path = state.replace('/', "%2F");
+    let head = format!("DELETE /v1/states/{path}?purge=true HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}");
+    let mut answer = String::new();
+    let told = write!(stream, "{head}\r\nconnection: close\r\n\r\n").and_then(|()| stream.read_to_string(&mut answer));
+    told.is_ok() && answer.starts_with("HTTP/1.1 204")
+}
+
+/// Wherever a server ends that purges a state: once the state is gone, nobody has rights on just its name.
+#[test]
+fn rights_never_outlive_a_purge_that_was_killed() {
+    let mut stage = Stage::new();
+    let admin = stage.administrator();
+    let listen = stage.url.strip_prefix("http://").unwrap().to_owned();
+    stage.token("--user ada --label ada");
+    let start = |stage: &mut Stage, crash_at: &str| {
+        stage.up.signal(Signal::KILL);
+        stage.up.wait();
+        stage.place.set("ALFRED_CRASH_AT", crash_at);
+        stage.up = stage.place.start(&format!("up --local --instant --listen {listen}"));
+    };
+    let log = stage.place.path().join("places");
+    stage.place.set("ALFRED_CRASH_LOG", log.display().to_string());
+    start(&mut stage, "");
+    let passed_at_start = std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    stage.place.set("ALFRED_CRASH_LOG", "");
+
+    let (mut kills, mut kept, mut gone) = (0, 0, 0);
+    for number in 1.. {
+        let name = format!("team/n{number}");
+        assert_eq!(stage.ask(&admin, "POST", &format!("/tfstate/{name}"), &state(1, "l", "one")).status, 200);
+        stage.done(&format!("state grant {name} --user ada --right read"));
+        stage.token(&format!("--label ci --state {name} --right read"));
+        stage.done(&format!("state delete {name} --yes"));
+
+        start(&mut stage, &(passed_at_start + number).to_string());
+        let is_purged = is_purged(&listen, &admin, &name);
+        start(&mut stage, "");
+        let names = |told: serde_json::Value, list: &str, field: &str| {
+            told[list].as_array().unwrap().iter().filter(|one| one[field] == *name).count()
+        };
+        let is_there = names(stage.told("state list --all"), "states", "name") == 1;
+        let rights = names(stage.told("state rights"), "grants", "pattern");
+        assert!(is_there || rights == 0, "place {number}: the state is gone, and {rights} rights on it are not");
+        if is_purged {
+            assert!(!is_there, "place {number}");
+            break;
+        }
+        kills += 1;
+        *(if is_there { &mut kept } else { &mut gone }) += 1;
+        // An administrator ends what was begun.
+        if is_there {
+            stage.done(&format!("state delete {name} --purge --yes"));
+            assert_eq!(names(stage.told("state rights"), "grants", "pattern"), 0, "place {number}");
+        }
+    }
+    assert!(kills >= 8 && kept >= 4 && gone >= 1, "{kills} kills, before the purge {kept}, after it {gone}");
 }
 
 #[test]
