@@ -42,7 +42,7 @@ pub use index::Entry;
 pub use look::{ListedState, Shown};
 pub use make::{Made, Request};
 pub use manifest::Lacking;
-pub use restore::{Restored, RestoredStates};
+pub use restore::{Restored, RestoredStates, Step};
 pub use verify::{Problem, Verified};
 
 /// The name under which the index and everything that is no state's content lies.

@@ -18,6 +18,15 @@ const AT_ONCE: usize = 8;
 /// So many names are told of states that are in the way.
 const NAMES_MAX: usize = 5;
 
+/// How far a restore is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many states will be put back.
+    Begun(usize),
+    /// One more is done.
+    Done,
+}
+
 /// What became of the states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoredStates {
@@ -55,7 +64,7 @@ impl Backups {
         number: Option<u64>,
         wanted: &[StateName],
         to: &dyn Backend,
-        progress: &(dyn Fn(usize) + Send + Sync),
+        progress: &(dyn Fn(Step) + Send + Sync),
     ) -> Result<RestoredStates, BackupError> {
         let entry = self.entry(number).await?;
         let number = entry.number;
@@ -68,7 +77,7 @@ impl Backups {
             catalogue.states.retain(|listed| wanted.contains(&listed.name));
         }
         self.refuse_others(&manifest, &catalogue, to).await?;
-        progress(catalogue.states.len());
+        progress(Step::Begun(catalogue.states.len()));
         let mut result = RestoredStates {
             number,
             restored: Vec::new(),
@@ -88,7 +97,7 @@ impl Backups {
                     Err(error) => Err(self.damaged(format_args!("the document of `{}`", listed.name), error)),
                 };
                 self.restore(&manifest, listed, document, to, &mut result).await?;
-                progress(1);
+                progress(Step::Done);
             }
             if let Err(error @ BackupError::Backend(_)) = content {
                 return Err(error);
