@@ -13,7 +13,7 @@ use alfred_model::backup::Keep;
 use alfred_model::id::InstallationId;
 use alfred_model::seam::{Clock, Random};
 use alfred_model::state::mirror::MirrorRecord;
-use alfred_state::backup::{BackupError, Entry, Made, Request};
+use alfred_state::backup::{BackupError, Entry, Made, Problem, Request};
 use alfred_state::{Backups, States};
 use alfred_store::{Store, StoreError};
 use bytes::Bytes;
@@ -29,6 +29,10 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// A backup that failed is tried again after this, or after the usual time if that is shorter.
 const AGAIN: Duration = Duration::from_mins(5);
+
+/// When so much time has passed since a backup was last read back whole, the newest one is: what lies somewhere for years may
+/// rot there, and each backup relies on what earlier ones wrote.
+const READ_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 /// What the server needs to make backups.
 pub struct BackupParts {
@@ -54,6 +58,17 @@ pub struct BackupParts {
 pub struct BackupService {
     parts: BackupParts,
     turns: Turns,
+}
+
+/// What kind of backup is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// The scheduled one: now and then the newest is read back whole, and mended.
+    Usual,
+    /// What is new, and no more: somebody waits for it.
+    Quick,
+    /// Everything is compared with what it came from.
+    Full,
 }
 
 /// Why there is no new backup.
@@ -87,22 +102,22 @@ impl BackupService {
             Taken::UnderWay(since) => return Err(RunError::UnderWay(since)),
             Taken::NotDue(_) => return Err(RunError::Lost),
         };
-        self.run_in(held, full).await
+        self.run_in(held, if full { Wish::Full } else { Wish::Quick }).await
     }
 
     /// Makes one if it is due. Answers when to look again.
     async fn run_if_due(&self, every: Duration) -> Result<Duration, RunError> {
         match self.turns.take(Some((every, AGAIN.min(every)))).await? {
-            Taken::Mine(held) => self.run_in(held, false).await.map(|_| Duration::ZERO),
+            Taken::Mine(held) => self.run_in(held, Wish::Usual).await.map(|_| Duration::ZERO),
             Taken::UnderWay(_) => Ok(LOOK),
             Taken::NotDue(wait) => Ok(wait.min(LOOK)),
         }
     }
 
-    async fn run_in(&self, held: Held, full: bool) -> Result<Made, RunError> {
+    async fn run_in(&self, held: Held, wish: Wish) -> Result<Made, RunError> {
         let began = self.parts.clock.now();
         let made = tokio::select! {
-            made = self.make(full) => made.map_err(RunError::from),
+            made = self.carry_out(wish) => made.map_err(RunError::from),
             () = self.turns.keep(&held) => Err(RunError::Lost),
         };
         let took = self.parts.clock.now().duration_since(began);
@@ -118,6 +133,33 @@ impl BackupService {
             tracing::warn!(%error, "that a backup has ended could not be noted; the next waits for the turn to run out");
         }
         made
+    }
+
+    async fn carry_out(&self, wish: Wish) -> Result<Made, BackupError> {
+        let made = self.make(wish == Wish::Full).await?;
+        if wish != Wish::Usual || self.is_read_back().await? {
+            return Ok(made);
+        }
+        let verified = self.parts.backups.verify(Some(made.entry.number)).await?;
+        metrics::gauge!("alfred_backup_damages")
+            .set(f64::from(u32::try_from(verified.problems.len()).unwrap_or(u32::MAX)));
+        if verified.problems.is_empty() {
+            tracing::info!(number = verified.number, versions = verified.versions, "a backup was read back whole");
+            return Ok(made);
+        }
+        for Problem { state, version, words } in &verified.problems {
+            let (state, serial) = (state.as_ref().map(ToString::to_string), version.map(|version| version.serial));
+            tracing::error!(number = verified.number, state, serial, words, "damaged in the place of the backups");
+        }
+        tracing::warn!("another backup is made, which mends what the store of states still has");
+        self.make(true).await
+    }
+
+    /// Whether a backup was read back whole lately.
+    async fn is_read_back(&self) -> Result<bool, BackupError> {
+        let list = self.parts.backups.list().await?;
+        let newest = list.iter().filter_map(|entry| entry.verified_at).max();
+        Ok(newest.is_some_and(|at| self.parts.clock.now().duration_since(at) < READ_BACK))
     }
 
     async fn make(&self, full: bool) -> Result<Made, BackupError> {
@@ -162,9 +204,9 @@ impl BackupService {
 
 /// Makes backups at their times until `stop` is cancelled. Several replicas may do so at once: one of them makes each.
 pub async fn tend_backups(service: Arc<BackupService>, stop: CancellationToken) {
-    let Some(every) = service.parts.every else { return };
     let tend = async {
         service.measure().await;
+        let Some(every) = service.parts.every else { return std::future::pending().await };
         loop {
             let wait = match service.run_if_due(every).await {
                 Ok(wait) => wait,

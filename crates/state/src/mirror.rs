@@ -365,4 +365,4 @@ impl Stores {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

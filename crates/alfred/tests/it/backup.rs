@@ -11,7 +11,7 @@ use crate::state::stage::{Answer, base64, request, state};
 /// A control plane beside the local cloud, so that its data directory can be lost and the machines live on.
 struct Stage {
     place: Place,
-    cloud: Running,
+    _cloud: Running,
     up: Running,
     token: String,
 }
@@ -28,7 +28,7 @@ impl Stage {
         let up = place.start("up --listen 127.0.0.1:0");
         place.set("ALFRED_URL", up.told("url"));
         let token = std::fs::read_to_string(place.data().join("admin-token")).unwrap().trim().to_owned();
-        Self { place, cloud, up, token }
+        Self { place, _cloud: cloud, up, token }
     }
 
     fn with_folder() -> (Self, PathBuf) {

@@ -110,6 +110,28 @@ async fn a_backup_that_failed_is_told_and_tried_again_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_rots_in_the_place_of_the_backups_is_found_within_a_week_and_mended() {
+    let scene = Scene::new();
+    let service = scene.service();
+    let name = "a".parse().unwrap();
+    let content = bytes::Bytes::from_static(br#"{"version":4,"serial":1,"lineage":"l"}"#);
+    scene.states.write(&name, content, None, "ann").await.unwrap();
+    service.run_if_due(HOUR).await.unwrap();
+    let key = alfred_state::Backend::blobs(&scene.place, &name).await.unwrap()[0].key;
+    scene.place.damage_blob(&name, &key, bytes::Bytes::from_static(b"nonsense"));
+    scene.clock.go_on(6 * 24 * 3_600);
+    service.run_if_due(HOUR).await.unwrap();
+    assert!(!service.parts.backups.verify(Some(2)).await.unwrap().is_good(), "it is not looked for each time");
+    scene.clock.go_on(24 * 3_600);
+    service.run_if_due(HOUR).await.unwrap();
+    let list = service.parts.backups.list().await.unwrap();
+    assert_eq!(list.last().map(|entry| entry.number), Some(4), "the third was found bad, the fourth mended it");
+    for entry in &list {
+        assert!(service.parts.backups.verify(Some(entry.number)).await.unwrap().is_good(), "{}", entry.number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_waits_for_nobody_but_another_backup() {
     let scene = Scene::new();
     let (one, two) = (scene.service(), scene.service());

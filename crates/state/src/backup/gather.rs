@@ -159,31 +159,44 @@ impl Backups {
                 }
             };
             let known = self.known(previous, before.as_ref()).await?;
-            let mut lacking = Vec::new();
-            let mut begin_again = false;
-            for version in document.versions.iter().filter(|version| !known.contains(&version.blob_key())) {
-                let lack = |words: String| Lacking { state: name.clone(), version: Some(version.key), words };
-                match self.copy_content(&*current.primary, &name, version, room).await? {
-                    Copied::There(bytes) => written += bytes,
-                    Copied::Damaged(words) => lacking.push(lack(words)),
-                    Copied::Gone if missed == Some(version.blob_key()) => {
-                        lacking.push(lack("its content is not there".to_owned()));
-                    }
-                    Copied::Gone => {
-                        // Dropped since the document was read, or lost: the document as it is now tells.
-                        missed = Some(version.blob_key());
-                        begin_again = true;
-                        break;
-                    }
-                }
-            }
-            if !begin_again {
+            let new = document.versions.iter().filter(|version| !known.contains(&version.blob_key()));
+            // Where one is gone, the document as it is now tells whether it was dropped, or is lost.
+            if let Some((bytes_written, lacking)) = self.copy_new(current, &name, new, &mut missed, room).await? {
+                written += bytes_written;
                 let versions = document.versions.len() as u64;
                 let bytes = document.versions.iter().map(|version| version.size).sum();
                 return Ok(Some(Found { name, document: Where::New(raw), versions, bytes, written, lacking }));
             }
         }
         Err(StateError::from(CopyError::Busy(name)).into())
+    }
+
+    /// Copies contents of a state. Answers how many bytes were written, and what is lacking; nothing, if one is gone for the
+    /// first time: then it is the one that was `missed`.
+    async fn copy_new(
+        &self,
+        current: &Current,
+        name: &StateName,
+        new: impl Iterator<Item = &Version> + Send,
+        missed: &mut Option<BlobKey>,
+        room: &Room,
+    ) -> Result<Option<(u64, Vec<Lacking>)>, BackupError> {
+        let (mut written, mut lacking) = (0, Vec::new());
+        for version in new {
+            let lack = |words: String| Lacking { state: name.clone(), version: Some(version.key), words };
+            match self.copy_content(&*current.primary, name, version, room).await? {
+                Copied::There(bytes) => written += bytes,
+                Copied::Damaged(words) => lacking.push(lack(words)),
+                Copied::Gone if *missed == Some(version.blob_key()) => {
+                    lacking.push(lack("its content is not there".to_owned()));
+                }
+                Copied::Gone => {
+                    *missed = Some(version.blob_key());
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some((written, lacking)))
     }
 
     /// The contents that the backup before has of a state: they were read back when they came.

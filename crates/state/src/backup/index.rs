@@ -36,7 +36,7 @@ pub struct Entry {
     pub records: Option<u64>,
     /// What could not be backed up, because it is damaged where it came from.
     pub lacking: u64,
-    /// When all of it was last read back without a fault.
+    /// When all that is in it was last read back without a fault.
     pub verified_at: Option<Timestamp>,
     /// Where its manifest is.
     pub(super) manifest: Version,
@@ -72,7 +72,7 @@ impl Index {
         let taken = |entry: &Entry| Taken {
             number: entry.number,
             at: entry.finished_at,
-            verified: entry.verified_at.is_some(),
+            verified: entry.verified_at.is_some() && entry.lacking == 0,
         };
         let gone = dropped(&self.backups.iter().map(taken).collect::<Vec<_>>(), &keep, now);
         let out = self.backups.extract_if(.., |entry| gone.contains(&entry.number));

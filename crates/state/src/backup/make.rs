@@ -4,9 +4,10 @@ use alfred_model::backup::Keep;
 use alfred_model::id::InstallationId;
 use alfred_model::state::Version;
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::gather::Previous;
+use super::gather::{Gathered, Previous};
 use super::index::{FORMAT, Index};
 use super::manifest::{Lacking, Manifest};
 use super::shelf::{Kind, There};
@@ -58,48 +59,71 @@ impl Backups {
             Some(entry) if !full => self.readable(entry).await?,
             _ => None,
         };
-        let (records, records_written) =
-            self.take_records(records, previous.as_ref().map(|one| &one.manifest), &there, number).await?;
+        let before = previous.as_ref().map(|previous| &previous.manifest);
+        let (records, of_records) = self.take_records(records, before, &there, number).await?;
         let current = states.stores().current().await?;
         let gathered = self.gather(&current, previous.as_ref(), &there, number).await?;
-        let listed = serde_json::to_vec(&gathered.catalogue).expect("names, numbers and texts are always JSON");
-        let (catalogue, list_written) = self.keep(&there, Kind::Catalogue, number, listed.into()).await?;
-        let is_first = previous.is_none();
+        let (catalogue, of_list) = self.keep_json(&there, Kind::Catalogue, number, &gathered.catalogue).await?;
         let manifest = Manifest {
             format: FORMAT,
             number,
             installation,
             begun_at,
             source: current.primary.place().to_owned(),
+            mirror: current.mirrored.as_ref().map(|mirrored| mirrored.secondary.place().to_owned()),
             epoch: current.epoch(),
             catalogue,
             records,
-            lacking: gathered.lacking,
+            lacking: gathered.lacking.clone(),
         };
-        let json = serde_json::to_vec(&manifest).expect("names, numbers and texts are always JSON");
-        let (version, manifest_written) = self.keep(&There::default(), Kind::Manifest, number, json.into()).await?;
-        let finished_at = self.seams.clock.now();
-        let records = manifest.records.as_ref().map(|parts| parts.iter().map(|part| part.size).sum());
-        let entry = Entry {
-            number,
-            begun_at,
-            finished_at,
-            states: gathered.catalogue.states.len() as u64,
-            versions: gathered.versions,
-            bytes: gathered.bytes,
-            written: gathered.written + records_written + list_written + manifest_written,
-            records,
-            lacking: manifest.lacking.len() as u64,
-            // All of it is new, and was read back.
-            verified_at: (is_first && manifest.lacking.is_empty()).then_some(finished_at),
-            manifest: version,
-        };
+        // Nothing else has this content.
+        let (version, of_manifest) = self.keep_json(&There::default(), Kind::Manifest, number, &manifest).await?;
+        let written = gathered.written + of_records + of_list + of_manifest;
+        // Where nothing was taken for granted, all of it was read back.
+        let is_verified = previous.is_none();
+        let entry = self.entry_of(&manifest, &gathered, version, written, is_verified);
         self.name_in_index(&begun, &entry).await?;
         let (dropped, unpruned) = match self.prune(keep).await {
             Ok(dropped) => (dropped, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         Ok(Made { entry, lacking: manifest.lacking, dropped, unpruned })
+    }
+
+    async fn keep_json(
+        &self,
+        there: &There,
+        kind: Kind,
+        number: u64,
+        value: &(impl Serialize + Sync),
+    ) -> Result<(Version, u64), BackupError> {
+        let json = serde_json::to_vec(value).expect("names, numbers and texts are always JSON");
+        self.keep(there, kind, number, json.into()).await
+    }
+
+    /// What the index will know of a backup.
+    fn entry_of(
+        &self,
+        manifest: &Manifest,
+        gathered: &Gathered,
+        version: Version,
+        written: u64,
+        is_verified: bool,
+    ) -> Entry {
+        let finished_at = self.seams.clock.now();
+        Entry {
+            number: manifest.number,
+            begun_at: manifest.begun_at,
+            finished_at,
+            states: gathered.catalogue.states.len() as u64,
+            versions: gathered.versions,
+            bytes: gathered.bytes,
+            written,
+            records: manifest.records.as_ref().map(|parts| parts.iter().map(|part| part.size).sum()),
+            lacking: manifest.lacking.len() as u64,
+            verified_at: is_verified.then_some(finished_at),
+            manifest: version,
+        }
     }
 
     /// Makes sure that the place is for backups, and that they are this installation's.

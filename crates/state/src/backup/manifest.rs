@@ -19,6 +19,9 @@ pub(super) struct Manifest {
     pub(super) begun_at: Timestamp,
     /// Where the states were kept.
     pub(super) source: String,
+    /// Where else, if two stores mirrored each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mirror: Option<String>,
     /// How often the store of states had changed then.
     pub(super) epoch: u64,
     /// The list of states.

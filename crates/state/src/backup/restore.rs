@@ -252,7 +252,9 @@ impl Backups {
 /// a state had been moved to another store altogether stays so, or there would be two of it.
 fn as_restored(mut document: StateDocument, manifest: &Manifest) -> StateDocument {
     let is_decided = document.epoch >= manifest.epoch;
-    document.kept_in.take_if(|place| !is_decided || *place == manifest.source);
+    // A document that was closed because the two stores were about to change places is opened again.
+    let is_own = |place: &String| *place == manifest.source || manifest.mirror.as_ref() == Some(place);
+    document.kept_in.take_if(|place| !is_decided || is_own(place));
     document.epoch = 0;
     document.lock = None;
     document

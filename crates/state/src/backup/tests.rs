@@ -345,7 +345,6 @@ async fn what_is_damaged_in_the_store_is_told_and_looked_for_again() {
     scene.bench.memory.damage_blob(&named("team/b"), &key, Bytes::from_static(b"nonsense"));
     let made = scene.make().await.unwrap();
     assert_eq!((made.lacking.len(), made.lacking[0].version), (1, Some(versions[1].key)));
-    assert!(made.entry.verified_at.is_none());
     assert!(!scene.backups().verify(None).await.unwrap().is_good());
     let (to, restored) = scene.restored(1).await;
     assert_eq!(restored.lacking, made.lacking);
@@ -438,6 +437,31 @@ async fn locks_and_changes_of_stores_are_not_restored() {
     states.write(&named("team/b"), content(4, "b"), None, "bob").await.unwrap();
     assert_eq!(states.document(&named("team/b")).await.unwrap().unwrap().epoch, 0);
     assert!(matches!(states.write(&named("a"), content(4, "b"), None, "bob").await, Err(StateError::Moved(_))));
+}
+
+/// While two stores change places, documents of the old primary store say that they are kept in the other one.
+#[tokio::test(start_paused = true)]
+async fn what_was_closed_for_a_switch_is_restored_open() {
+    let scene = Scene::filled(15).await;
+    let (into, from) = mpsc::channel(1);
+    drop(into);
+    let second = Memory::new("two");
+    let records = Arc::new(crate::mirror::tests::Records::default());
+    let (one, two) = (Arc::new(scene.bench.memory.clone()), Arc::new(second.clone()));
+    let stores = Stores::mirrored(one, two, records, scene.bench.seams.clone());
+    let states = States::new(stores, Bench::keyring("k"), Defaults::default(), scene.bench.seams.clone());
+    states.stores().tend().await.unwrap();
+    let found = scene.bench.memory.document(&named("team/b")).await.unwrap().unwrap();
+    let mut document = StateDocument::parse(&found.content).unwrap();
+    document.kept_in = Some("memory two".to_owned());
+    let closed = document.to_json().into();
+    scene.bench.memory.swap_document(&named("team/b"), Some(found.revision), closed).await.unwrap();
+    let request =
+        Request { states: &states, installation: installation(), records: Some(from), keep: all(), full: false };
+    scene.backups().make(request).await.unwrap();
+    let (to, restored) = scene.restored(1).await;
+    assert!(restored.restored.iter().all(|one| one.moved_to.is_none()));
+    scene.states_in(&to).write(&named("team/b"), content(4, "b"), None, "bob").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

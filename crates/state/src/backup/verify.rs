@@ -6,7 +6,7 @@ use alfred_model::state::{BlobKey, KeyId, StateName, Version, VersionKey};
 use futures::StreamExt as _;
 
 use super::contents::Room;
-use super::manifest::{Catalogue, DocumentPlace, Listed, Manifest};
+use super::manifest::{Catalogue, DocumentPlace, Lacking, Listed, Manifest};
 use super::shelf::Kind;
 use super::{BackupError, Backups, Entry};
 use crate::envelope::EnvelopeError;
@@ -29,6 +29,8 @@ pub struct Verified {
     pub records: usize,
     /// What is not as it was written, or is not there.
     pub problems: Vec<Problem>,
+    /// What is not in it, because it was damaged already in the store of states.
+    pub lacking: Vec<Lacking>,
     /// Keys that are not configured, so that what they encrypted was not read to the end.
     pub keys_missing: BTreeSet<KeyId>,
 }
@@ -61,12 +63,18 @@ impl Verified {
             bytes: 0,
             records: 0,
             problems: Vec::new(),
+            lacking: Vec::new(),
             keys_missing: BTreeSet::new(),
         }
     }
 
-    /// Whether all of it was read, and was as it was written.
+    /// Whether all of it was read, was as it was written, and is all that there was.
     pub fn is_good(&self) -> bool {
+        self.is_sound() && self.lacking.is_empty()
+    }
+
+    /// Whether all of it was read, and was as it was written.
+    fn is_sound(&self) -> bool {
         self.problems.is_empty() && self.keys_missing.is_empty()
     }
 
@@ -93,7 +101,7 @@ impl Backups {
         for entry in &index.backups {
             let verified = self.read_back(entry, Some(&mut seen)).await?;
             // What is wrong with an earlier one may be wrong with this one too.
-            if all.iter().all(Verified::is_good) {
+            if all.iter().all(Verified::is_sound) {
                 self.note_verified(&verified).await?;
             }
             all.push(verified);
@@ -102,7 +110,7 @@ impl Backups {
     }
 
     async fn note_verified(&self, verified: &Verified) -> Result<(), BackupError> {
-        if !verified.is_good() {
+        if !verified.is_sound() {
             return Ok(());
         }
         let now = self.seams.clock.now();
@@ -131,10 +139,7 @@ impl Backups {
         let mut nothing = Seen::default();
         let seen = seen.unwrap_or(&mut nothing);
         let Some(manifest) = found(&mut report, self.manifest(entry).await)? else { return Ok(report) };
-        for lacking in &manifest.lacking {
-            let words = format!("it was damaged when the backup was made, and is not in it: {}", lacking.words);
-            report.problem(Some(&lacking.state), lacking.version, words);
-        }
+        report.lacking.clone_from(&manifest.lacking);
         for part in manifest.records.iter().flatten().filter(|part| seen.records.insert(part.blob_key())) {
             let read = self.sealed(Kind::Records, part).await;
             report.records += usize::from(found(&mut report, read)?.is_some());
@@ -183,7 +188,7 @@ impl Backups {
                     }
                 }
                 Err(words) => {
-                    let is_it = |one: &super::Lacking| one.state == *state && one.version == Some(version.key);
+                    let is_it = |one: &Lacking| one.state == *state && one.version == Some(version.key);
                     if !manifest.lacking.iter().any(is_it) {
                         report.problem(Some(state), Some(version.key), words);
                     }

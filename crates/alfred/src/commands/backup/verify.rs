@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use alfred_state::backup::{Problem, Verified};
+use alfred_state::backup::{Lacking, Problem, Verified};
 use serde_json::{Value, json};
 
+use super::look::lacking;
 use super::{Context, failed, open};
 use crate::cli::BackupNumber;
 use crate::commands::state::size;
@@ -38,6 +39,10 @@ pub(super) async fn run(
         let failure = Failure::new(format!("backup {} cannot be read back as it was written", bad.join(", ")));
         return Err(failure.hint("`alfred backup now --full` mends what the store of states still has"));
     }
+    if verified.iter().any(|one| !one.lacking.is_empty()) {
+        let words = "what is in the backups is good, but what was damaged when they were made is not in them";
+        return Err(Failure::partly(words).hint("`alfred state verify` looks at the store of states"));
+    }
     let keys: Vec<String> = verified.iter().flat_map(|one| &one.keys_missing).map(|key| format!("`{key}`")).collect();
     if keys.is_empty() {
         return Ok(Exit::Done);
@@ -50,7 +55,7 @@ pub(super) async fn run(
 }
 
 fn told(verified: &[Verified]) -> String {
-    let mut table = table::table(&["NUMBER", "STATES", "VERSIONS", "READ", "RECORDS", "BAD"]);
+    let mut table = table::table(&["NUMBER", "STATES", "VERSIONS", "READ", "RECORDS", "BAD", "LACKING"]);
     for one in verified {
         table.add_row([
             one.number.to_string(),
@@ -59,12 +64,17 @@ fn told(verified: &[Verified]) -> String {
             size(one.bytes),
             one.records.to_string(),
             one.problems.len().to_string(),
+            one.lacking.len().to_string(),
         ]);
     }
     let mut text = table::text(&table);
     for one in verified {
         for problem in &one.problems {
             let _ = write!(text, "\n{}: {}", one.number, words(problem));
+        }
+        for Lacking { state, version, words } in &one.lacking {
+            let version = version.map_or_else(String::new, |version| format!(" version {version}"));
+            let _ = write!(text, "\n{}: `{state}`{version} is not in it: {}", one.number, one_line(words));
         }
     }
     text
@@ -94,6 +104,7 @@ fn document(verified: &Verified) -> Value {
         "bytes": verified.bytes,
         "records": verified.records,
         "problems": verified.problems.iter().map(problem).collect::<Vec<_>>(),
+        "lacking": verified.lacking.iter().map(lacking).collect::<Vec<_>>(),
         "keys_missing": verified.keys_missing,
     })
 }
