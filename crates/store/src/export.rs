@@ -29,8 +29,8 @@ const ROWS: u64 = 1_000;
 /// A part ends when it is this long, in bytes, whatever is in it.
 const LENGTH: usize = 4 << 20;
 
-/// Longest line that is taken in, in bytes. A row holds a script of 16 KiB at the most; the rest is far shorter.
-const LINE_MAX: usize = 1 << 20;
+/// Longest line that is taken in, in bytes. Rows are far shorter: the longest holds a script of 16 KiB, or a thousand ids.
+const LINE_MAX: usize = 16 << 20;
 
 /// Every table with what orders its rows, in an order in which each comes after those that it refers to.
 pub(crate) const TABLES: [(&str, &str); 14] = [

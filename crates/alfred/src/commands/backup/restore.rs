@@ -211,8 +211,8 @@ fn next_steps(context: &Context, arguments: &BackupRestoreArguments, done: &Done
     if done.rows.is_some() {
         let states = if arguments.states.is_some() { "`ALFRED_STATE` and " } else { "" };
         context.printer.note(format_args!(
-            "next: start the server with {states}`ALFRED_DATABASE_URL` naming what was restored, and then `alfred audit`:\n  \
-             VMs and records that were made after the backup are unknown here and are found by it; nothing foreign is touched"
+            "next: start the server with {states}`ALFRED_DATABASE_URL` naming what was restored, and with `ALFRED_BUY=off`;\n  \
+             `alfred audit` then finds VMs and records that were made after the backup: these records do not know them"
         ));
     } else if done.states.is_some() {
         context
