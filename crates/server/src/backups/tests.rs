@@ -132,6 +132,17 @@ async fn what_rots_in_the_place_of_the_backups_is_found_within_a_week_and_mended
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_wrong_puts_no_backup_off() {
+    let scene = Scene::new();
+    let service = scene.service();
+    scene.clock.go_on(365 * 24 * 3_600);
+    service.run_if_due(HOUR).await.unwrap();
+    scene.clock.go_on(-365 * 24 * 3_600);
+    assert_eq!(service.run_if_due(HOUR).await.unwrap(), Duration::ZERO, "one is made");
+    assert_eq!(service.parts.backups.list().await.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_waits_for_nobody_but_another_backup() {
     let scene = Scene::new();
     let (one, two) = (scene.service(), scene.service());

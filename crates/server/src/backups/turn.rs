@@ -74,7 +74,8 @@ impl Turn {
     fn wait(&self, (every, again): (Duration, Duration), now: Timestamp) -> Option<Duration> {
         let after = if self.failures > 0 { again } else { every };
         let due = self.ended_at?.checked_add(after).ok()?;
-        Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
+        // An end that lies in the future tells of a clock that was wrong, and puts nothing off.
+        Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero() && *wait <= after)
     }
 }
 
