@@ -1,6 +1,7 @@
 //! What a user may type: the types that clap fills, with the help that they read. Nothing here acts.
 
 mod audit;
+mod backup;
 mod cloud;
 mod dns;
 mod env;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use audit::AuditArguments;
+pub(crate) use backup::{BackupCommand, BackupNumber, BackupRestoreArguments};
 pub(crate) use cloud::{CloudArguments, Plan};
 pub(crate) use dns::{
     DnsApplyArguments, DnsArguments, DnsCommand, DnsDeleteArguments, DnsGetArguments, DnsListArguments,
@@ -112,6 +114,10 @@ pub(crate) enum Command {
     /// Keep Terraform states: versions that are never lost, locks, rights and a log
     #[command(subcommand)]
     State(Box<StateCommand>),
+
+    /// Make and list backups of all states and of alfred's own records, verify and restore them
+    #[command(subcommand)]
+    Backup(Box<BackupCommand>),
 
     /// Compare providers, store and ledger, and say what is not as it should be; dry unless told to repair
     Audit(AuditArguments),

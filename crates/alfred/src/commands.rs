@@ -2,6 +2,7 @@
 //! runtime and turning the end into an exit code.
 
 mod audit;
+mod backup;
 mod cloud;
 mod completions;
 mod config;
@@ -117,6 +118,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Dns(arguments) => dns::run(context, arguments).await,
         Command::Vm(command) => vm::run(context, command).await,
         Command::State(command) => state::run(context, *command).await,
+        Command::Backup(command) => backup::run(context, *command).await,
         Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Token(command) => token::run(context, command).await,
         Command::Config(command) => config::run(context, &command),

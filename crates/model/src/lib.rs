@@ -9,6 +9,7 @@
 //! for an environment, [`pool`] for a VM that no environment has, [`budget`] who may call the provider now.
 
 pub mod audit;
+pub mod backup;
 pub mod budget;
 pub mod dns;
 pub mod environment;

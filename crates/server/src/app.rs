@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::auth::Gate;
+use crate::backups::BackupService;
 use crate::events::Seats;
 use crate::states::StatesService;
 
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) seats: Arc<Seats>,
     /// The Terraform states, where this server keeps any.
     pub(crate) states: Option<StatesService>,
+    /// Makes backups, where this server has a place for them.
+    pub(crate) backups: Option<Arc<BackupService>>,
     /// Renders the metrics, where they are collected.
     pub(crate) metrics: Option<PrometheusHandle>,
     /// Whether the start-up checks have passed.

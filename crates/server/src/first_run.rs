@@ -50,13 +50,40 @@ pub async fn first_run<E>(
         [only] if only.name == name && store.tokens().await?.is_empty() => {}
         _ => return Ok(None),
     }
+    make_token(store, clock, random, name, "first run", keep).await.map(Some)
+}
+
+/// Makes another administrator's token, for the user `admin` or the first administrator by name, and answers its secret:
+/// for records that were restored where the secrets of their tokens are lost. Nothing, if there is no administrator.
+/// `keep` is called as by [`first_run`].
+pub async fn another_token<E>(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    keep: impl FnOnce(&SecretString) -> Result<(), E>,
+) -> Result<Option<SecretString>, FirstRunError<E>> {
+    let mut administrators = store.users().await?;
+    administrators.retain(|user| user.role == Role::Administrator);
+    administrators.sort_by_key(|user| user.name.as_str() != FIRST_USER);
+    let Some(user) = administrators.into_iter().next() else { return Ok(None) };
+    make_token(store, clock, random, user.name, "after a restore", keep).await.map(Some)
+}
+
+async fn make_token<E>(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    user: UserName,
+    label: &str,
+    keep: impl FnOnce(&SecretString) -> Result<(), E>,
+) -> Result<SecretString, FirstRunError<E>> {
     let (secret, hash) = secret::mint(random);
     keep(&secret).map_err(FirstRunError::Keep)?;
     let now = clock.now();
     let token = AccessToken {
         id: TokenId::generate(now, random),
-        user: name,
-        label: "first run".to_owned(),
+        user,
+        label: label.to_owned(),
         hash,
         created_at: now,
         expires_at: None,
@@ -64,5 +91,5 @@ pub async fn first_run<E>(
         revoked_at: None,
     };
     store.create_token(&token).await?;
-    Ok(Some(secret))
+    Ok(secret)
 }

@@ -41,7 +41,8 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
     let began = Instant::now();
     let slow = crate::audit::PATHS.contains(&route)
         || crate::vms::SLOW_PATHS.contains(&route)
-        || crate::states::SLOW_PATHS.contains(&route);
+        || crate::states::SLOW_PATHS.contains(&route)
+        || route == crate::backups::routes::PATH;
     let deadline = if slow { SLOW_DEADLINE } else { DEADLINE };
 
     // A dropped handler is safe at every point: the store's writes are all or nothing.

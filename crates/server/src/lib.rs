@@ -11,6 +11,7 @@
 mod app;
 mod audit;
 mod auth;
+mod backups;
 mod call_home;
 mod environments;
 mod events;
@@ -33,7 +34,8 @@ mod tokens;
 mod users;
 mod vms;
 
-pub use first_run::{FirstRunError, first_run};
+pub use backups::{BackupParts, BackupService, after_restore, tend_backups};
+pub use first_run::{FirstRunError, another_token, first_run};
 pub use serve::serve;
 pub use server::{Server, ServerParts};
 pub use states::{STATE_SIZE_MAX, STATES_AT_ONCE, StatesParts, mirror_records, tend_states};

@@ -38,6 +38,7 @@ pub(crate) struct Rendered(pub(crate) Bytes);
         (name = "ledger", description = "Who asked providers for what"),
         (name = "audit", description = "Whether providers, store and ledger agree"),
         (name = "states", description = "Terraform states. `/tfstate/{name}` is the backend that Terraform itself speaks to, also with the methods `LOCK` and `UNLOCK`"),
+        (name = "backups", description = "Copies of all states and of alfred's own records, as they were at one time"),
         (name = "users", description = "Who may use the control plane"),
         (name = "tokens", description = "Access tokens"),
         (name = "probes", description = "Whether the server lives, is ready, and what it counts"),

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
 use crate::auth::{self, Gate};
+use crate::backups::{self, BackupService};
 use crate::problem::{Code, Problem};
 use crate::states::{self, StatesParts, StatesService};
 use crate::{audit, call_home, environments, events, guard, ledger, openapi, pool, probes, quota, tokens, users, vms};
@@ -23,6 +24,8 @@ pub struct ServerParts {
     pub engine: Arc<Engine>,
     /// The Terraform states; without them their paths answer 404.
     pub states: Option<StatesParts>,
+    /// Makes backups; without it they are answered as not configured.
+    pub backups: Option<Arc<BackupService>>,
     /// Renders `/metrics`; without one that path answers 404.
     pub metrics: Option<PrometheusHandle>,
     /// Whether start-up is over and traffic is welcome; `/readyz` shows it.
@@ -37,10 +40,10 @@ pub struct Server {
 impl Server {
     /// Takes the parts; nothing is read or opened.
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { engine, states, metrics, ready } = parts;
+        let ServerParts { engine, states, backups, metrics, ready } = parts;
         let states = states.map(StatesService::new);
         let gate = Gate::new(Arc::clone(engine.store()), Arc::clone(engine.clock()));
-        Self { app: Arc::new(App { engine, gate, seats: Arc::default(), states, metrics, ready }) }
+        Self { app: Arc::new(App { engine, gate, seats: Arc::default(), states, backups, metrics, ready }) }
     }
 
     /// All routes behind authentication and the outer guard, to be given to [`serve`](crate::serve).
@@ -85,6 +88,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(tokens::withdraw))
         .routes(routes!(tokens::whoami))
         .merge(state_routes())
+        .routes(routes!(backups::routes::list, backups::routes::make))
         .routes(routes!(call_home::call_home))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))

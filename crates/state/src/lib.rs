@@ -8,6 +8,7 @@
 //! [`alfred_model::state`].
 
 pub mod backend;
+pub mod backup;
 pub mod envelope;
 mod error;
 pub mod keys;
@@ -18,6 +19,7 @@ mod room;
 pub mod service;
 
 pub use backend::{Backend, BackendError, Blob};
+pub use backup::Backups;
 pub use error::StateError;
 pub use keys::Keyring;
 pub use mirror::Stores;

@@ -364,4 +364,4 @@ impl Stores {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -67,6 +67,21 @@ pub enum StoreError {
     /// There is no room to write.
     #[error("the disk of the database is full: free some space and try again")]
     Full,
+    /// Records are to be taken in by a database that has some.
+    #[error("the database has records already (in `{table}`): records are put back into an empty one only")]
+    NotEmpty {
+        /// One of the tables that have rows.
+        table: &'static str,
+    },
+    /// What is to be taken in is no export of records, or not a whole one.
+    #[error("the exported records cannot be taken in: {words}")]
+    BadExport {
+        /// What is wrong with it.
+        words: String,
+    },
+    /// Nobody takes an export any more.
+    #[error("the export of records was given up by whoever asked for it")]
+    ExportUnwanted,
     /// A row that this program cannot understand.
     #[error("damaged row in `{table}`: {words}")]
     Damaged {

@@ -18,6 +18,7 @@
 
 mod changes;
 mod error;
+pub mod export;
 mod memory;
 mod rule;
 mod shared;
@@ -45,6 +46,7 @@ use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 /// Where all records are. The truth that the providers are checked against.
 #[async_trait]
@@ -238,4 +240,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lines of the log of states, newest first.
     async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError>;
+
+    /// Everything that is kept, as it is at one moment, in lines of JSON that every implementation can take in ([`export`]).
+    /// It is handed over in parts, each of a thousand rows of a table at most and no longer than a few MiB, so that little
+    /// is held at once, and most parts of a table that only grows stay what they were. Answers the number of rows;
+    /// [`StoreError::ExportUnwanted`] if nobody takes the parts any more.
+    async fn export(&self, into: mpsc::Sender<Vec<u8>>) -> Result<u64, StoreError>;
+
+    /// Takes in what was exported, all of it or nothing, and answers the number of rows. [`StoreError::NotEmpty`] if there
+    /// is anything yet; [`StoreError::BadExport`] if it is not a whole export, or a later version's.
+    async fn import(&self, from: mpsc::Receiver<Vec<u8>>) -> Result<u64, StoreError>;
 }

@@ -3,6 +3,7 @@
 //! It has no tasks, no timers and no order that depends on hashing. Nothing outlives it.
 
 mod expiry;
+mod export;
 mod rows;
 mod shared;
 mod sightings;
@@ -26,6 +27,7 @@ use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::{
     Assignment, Changes, Claim, ClaimedEnvironment, CommitMoment, EnvironmentQuery, ExpiryChange, IdempotencyKey,
@@ -276,5 +278,23 @@ impl Store for MemoryStore {
 
     async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError> {
         Ok(self.tables().states.log(query))
+    }
+
+    async fn export(&self, into: mpsc::Sender<Vec<u8>>) -> Result<u64, StoreError> {
+        let tables = self.tables().rows_of_all()?;
+        export::export(tables, into).await
+    }
+
+    async fn import(&self, from: mpsc::Receiver<Vec<u8>>) -> Result<u64, StoreError> {
+        let (brought, rows) = export::import(from).await?;
+        let mut tables = self.tables();
+        let there = tables.rows_of_all()?;
+        // A counter that has counted nothing is no record.
+        let has_rows = |(name, _, rows): &&(&str, _, Vec<_>)| *name != "counters" && !rows.is_empty();
+        if let Some((table, ..)) = there.iter().find(has_rows) {
+            return Err(StoreError::NotEmpty { table });
+        }
+        *tables = brought;
+        Ok(rows)
     }
 }

@@ -11,17 +11,19 @@ mod connection;
 mod create;
 mod dialect;
 mod expiry;
+mod export;
 mod failure;
-mod migration;
+mod import;
+pub(crate) mod migration;
 mod quota;
 mod reader;
-mod row;
+pub(crate) mod row;
 mod session;
 mod shared;
-mod sightings;
+pub(crate) mod sightings;
 mod signal;
-mod statement;
-mod states;
+pub(crate) mod statement;
+pub(crate) mod states;
 mod update;
 mod user;
 mod writer;
@@ -42,6 +44,7 @@ use alfred_model::user::{AccessToken, User, UserName};
 use alfred_model::vm::Vm;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -105,6 +108,8 @@ pub struct SqlStore {
     task: Mutex<Option<JoinHandle<()>>>,
     reader: Reader,
     statements: Arc<AtomicU64>,
+    /// Makes the connection on which records are taken in. It holds the lock of a file, so that it ends with the store.
+    connector: Mutex<Option<Connector>>,
 }
 
 impl SqlStore {
@@ -118,13 +123,15 @@ impl SqlStore {
         let reader = Reader::new(connector.readers(options.readers), connector.dialect);
         let statements = Arc::new(AtomicU64::new(0));
         let session = Session::new(connection, connector.dialect, Arc::clone(&statements), connector.on_commit.clone());
-        let (writer, task) = Writer::start(connector, session, Arc::clone(&statements), options.group);
-        Ok(Self { writer: Mutex::new(Some(Arc::new(writer))), task: Mutex::new(Some(task)), reader, statements })
+        let (writer, task) = Writer::start(connector.clone(), session, Arc::clone(&statements), options.group);
+        let (writer, task) = (Mutex::new(Some(Arc::new(writer))), Mutex::new(Some(task)));
+        Ok(Self { writer, task, reader, statements, connector: Mutex::new(Some(connector)) })
     }
 
     /// Writes what was handed in, ends all connections and lets go of the file. Whatever is asked afterwards fails.
     pub async fn close(&self) {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.connector.lock().unwrap_or_else(PoisonError::into_inner).take();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Readers first: the writer's connection is then the last, and SQLite folds its log into the file.
         self.reader.close().await;
@@ -349,5 +356,15 @@ impl Store for SqlStore {
 
     async fn state_log(&self, query: &StateLogQuery) -> Result<Vec<StateLogEntry>, StoreError> {
         self.reader.state_log(query).await
+    }
+
+    async fn export(&self, into: mpsc::Sender<Vec<u8>>) -> Result<u64, StoreError> {
+        self.reader.export(into).await
+    }
+
+    async fn import(&self, from: mpsc::Receiver<Vec<u8>>) -> Result<u64, StoreError> {
+        let connector = self.connector.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let closed = || StoreError::Database { doing: "taking records in", source: "the store was closed".into() };
+        import::run(&connector.ok_or_else(closed)?, from).await
     }
 }

@@ -68,7 +68,7 @@ fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), Failure> {
 }
 
 /// A length as people read it.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let tenths = |unit: u64| {
         let tenths = bytes.saturating_mul(10) / unit;
         format!("{}.{}", tenths / 10, tenths % 10)

@@ -4,6 +4,7 @@
 //! before it speaks to anybody; then the port is taken, so that a busy one is told at once; then the providers are
 //! checked; then the first administrator's token is made; and only then requests are answered and the reconcilers run.
 
+mod backups;
 mod checks;
 pub(super) mod first_token;
 pub(super) mod local;
@@ -124,12 +125,14 @@ async fn with_providers(
         let words = "buying is off: environments take VMs of the pool alone, and wait where it has none";
         context.printer.note(format_args!("{words}; `{}=on` allows orders", Key::Buy.variable()));
     }
+    let backups = backups::open(&context.config, Arc::clone(&store), &tended, settings.installation).await?;
     let engine = engine(Arc::clone(&store), providers, settings);
     first_token::make(context, &*store).await?;
     let (ready, is_ready) = watch::channel(true);
     let router = Server::new(ServerParts {
         engine: Arc::clone(&engine),
         states: Some(states),
+        backups: backups.clone(),
         metrics: Some(metrics),
         ready: is_ready,
     })
@@ -139,6 +142,8 @@ async fn with_providers(
     let told = webhook.map(|webhook| tokio::spawn(Arc::clone(&engine).send_notices(webhook, stop.gently.clone())));
     // What it leaves in the middle is gone on with by the next process.
     tokio::spawn(alfred_server::tend_states(tended, stop.gently.clone()));
+    // One that is interrupted leaves nothing that counts; the turn is given back.
+    let backed_up = backups.map(|backups| tokio::spawn(alfred_server::tend_backups(backups, stop.gently.clone())));
     let reconciled = tokio::spawn(engine.run(stop.gently.clone()));
     if let Some(watch) = watch {
         // It holds nothing that must be brought to an end.
@@ -152,6 +157,9 @@ async fn with_providers(
         if let Some(told) = told {
             // It leaves what it was sending to the next process; there is nothing to be done about how it ends.
             let _ = told.await;
+        }
+        if let Some(backed_up) = backed_up {
+            let _ = backed_up.await;
         }
         ended
     };

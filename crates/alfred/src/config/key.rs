@@ -140,6 +140,14 @@ keys! {
     StateKeepVersions, "state_keep_versions", "ALFRED_STATE_KEEP_VERSIONS", Plain, Some("100");
     /// For how many days a version that was replaced is kept; for ever, where nothing is said.
     StateKeepDays, "state_keep_days", "ALFRED_STATE_KEEP_DAYS", Plain, None;
+    /// Where backups of all states and of alfred's own records are kept; there are none, where nothing is said.
+    Backup, "backup", "ALFRED_BACKUP", Url, None;
+    /// How long after one backup the next one is made, such as `1h` or `30m`; `off` for only when asked.
+    BackupInterval, "backup_interval", "ALFRED_BACKUP_INTERVAL", Plain, Some("1h");
+    /// How many of the newest backups are kept.
+    BackupKeep, "backup_keep", "ALFRED_BACKUP_KEEP", Plain, Some("48");
+    /// Of how many days, today included, the newest backup is kept as well.
+    BackupKeepDays, "backup_keep_days", "ALFRED_BACKUP_KEEP_DAYS", Plain, Some("30");
     /// The endpoint of R2's S3 API, for Terraform state.
     R2Endpoint, "r2_endpoint", "R2_ENDPOINT", Plain, None;
     /// The id of R2's access key.

@@ -6,6 +6,6 @@ mod keys;
 mod mirror;
 mod protocol;
 mod rights;
-mod stage;
+pub(crate) mod stage;
 mod stores;
 mod terraform;

@@ -44,6 +44,8 @@ words! {
         Revoke = "revoke",
         /// To make the other of two stores the primary one.
         Switch = "switch",
+        /// A backup of all states and of alfred's own records.
+        Backup = "backup",
     }
 }
 

@@ -173,6 +173,15 @@ codes! {
     /// Two stores of states do not change places.
     SwitchRefused = CONFLICT, "switch_refused", "the stores of states do not change places",
         "`GET /v1/state-mirror` shows what is missing";
+    /// There is no place for backups.
+    NoBackups = CONFLICT, "no_backups", "no place for backups is configured",
+        "start the server with `ALFRED_BACKUP`, a folder or a bucket";
+    /// A backup is being made at this moment.
+    BackupUnderWay = CONFLICT, "backup_under_way", "a backup is being made",
+        "`GET /v1/backups` tells when it is done";
+    /// The backup was not made.
+    BackupFailed = BAD_GATEWAY, "backup_failed", "the backup was not made",
+        "the detail says why; those that were made before are untouched";
     /// The content is no state, or not what its checksum says.
     BadState = BAD_REQUEST, "bad_state", "the content is no state",
         "send a whole state as Terraform writes it";

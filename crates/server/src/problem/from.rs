@@ -22,9 +22,12 @@ impl From<StoreError> for Problem {
             StoreError::Locked | StoreError::Full | StoreError::Open { .. } | StoreError::Database { .. } => {
                 Self::new(Code::StoreUnavailable, "the database does not answer").because(with_sources(&error))
             }
-            StoreError::Address { .. } | StoreError::Newer { .. } | StoreError::Damaged { .. } => {
-                Self::internal(with_sources(&error))
-            }
+            StoreError::Address { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::NotEmpty { .. }
+            | StoreError::BadExport { .. }
+            | StoreError::ExportUnwanted => Self::internal(with_sources(&error)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{States, Written};
 
 /// The record in memory, shared by the processes of a test.
 #[derive(Default)]
-struct Records(Mutex<Option<(MirrorRecord, i64)>>);
+pub(crate) struct Records(Mutex<Option<(MirrorRecord, i64)>>);
 
 #[async_trait]
 impl MirrorRecords for Records {

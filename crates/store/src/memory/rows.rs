@@ -84,6 +84,19 @@ impl<R: Leasable> Rows<R> {
         self.held.values().map(|held| &held.row)
     }
 
+    /// All rows with what the store adds to them.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held<R>> {
+        self.held.values()
+    }
+
+    /// Adds a row with what the store adds to it.
+    pub(super) fn put_held(&mut self, held: Held<R>) {
+        if let Some(wake_at) = held.row.wake_at() {
+            self.due.insert((wake_at, held.row.id()));
+        }
+        self.held.insert(held.row.id(), held);
+    }
+
     /// Adds a row, or replaces it, keeping its lease or not.
     pub(super) fn put(&mut self, row: R, lease: Lease) {
         let id = row.id();

@@ -18,6 +18,23 @@ impl Sightings {
         self.seen.values().cloned().collect()
     }
 
+    /// The times of audits by the names that the databases have for them.
+    pub(super) fn times(&self) -> Vec<(&'static str, Timestamp)> {
+        let named = [("due", self.due), ("noted", self.noted)];
+        named.into_iter().filter_map(|(name, at)| Some((name, at?))).collect()
+    }
+
+    pub(super) fn put(&mut self, sighting: Sighting) {
+        self.seen.insert(sighting.key.clone(), sighting);
+    }
+
+    pub(super) fn put_time(&mut self, name: &str, at: Timestamp) {
+        match name {
+            "due" => self.due = Some(at),
+            _ => self.noted = Some(at),
+        }
+    }
+
     pub(super) fn note(&mut self, seen: &[FindingKey], at: Timestamp) -> Vec<Sighting> {
         if self.noted.is_some_and(|noted| noted >= at) {
             return self.all();

@@ -40,6 +40,11 @@ impl States {
         self.log.insert(line.id, line);
     }
 
+    /// The whole log, oldest first.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &StateLogEntry> {
+        self.log.values()
+    }
+
     pub(super) fn log(&self, query: &StateLogQuery) -> Vec<StateLogEntry> {
         let fits = |line: &&StateLogEntry| {
             query.state.as_ref().is_none_or(|state| line.state == state.as_str())

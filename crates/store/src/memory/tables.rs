@@ -21,6 +21,7 @@ use crate::{EnvironmentQuery, IntentQuery, SharedValue, StoreError};
 pub(super) struct UsedKey {
     pub(super) request_hash: String,
     pub(super) environments: Vec<EnvironmentId>,
+    pub(super) at: Timestamp,
 }
 
 /// Everything the store knows.

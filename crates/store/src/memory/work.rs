@@ -34,7 +34,8 @@ impl Tables {
         self.refuse_over_quota(&new)?;
         if let Some(key) = new.idempotency {
             let environments = new.environments.iter().map(|environment| environment.id).collect();
-            self.used_keys.insert((key.user, key.key), UsedKey { request_hash: key.request_hash, environments });
+            self.used_keys
+                .insert((key.user, key.key), UsedKey { request_hash: key.request_hash, environments, at: key.at });
         }
         for environment in &new.environments {
             self.put_environment(environment.clone(), Lease::Release);

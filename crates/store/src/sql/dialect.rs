@@ -17,6 +17,15 @@ impl Dialect {
         }
     }
 
+    /// Begins a transaction that sees the database as it is at its first question, whatever others write meanwhile
+    /// (<https://www.postgresql.org/docs/current/transaction-iso.html>, <https://www.sqlite.org/isolation.html>).
+    pub(super) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        }
+    }
+
     /// Ends a `SELECT` whose rows are written afterwards. In SQLite the whole file is locked already.
     pub(super) fn for_update(self) -> &'static str {
         match self {

@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// The newest schema that this program knows.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
 /// An arbitrary number that only this program locks; it keeps two replicas from migrating at once.
 const ADVISORY_LOCK: &str = "SELECT CAST(pg_advisory_xact_lock(7021794012) AS TEXT)";
 
@@ -72,7 +77,7 @@ async fn run_in_transaction(connection: &mut AnyConnection, dialect: Dialect) ->
     };
     plain(connection, table).await?;
     let found = found(connection).await?;
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    let known = newest();
     if found > known {
         return Err(StoreError::Newer { found, known });
     }

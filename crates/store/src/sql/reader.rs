@@ -21,7 +21,7 @@ use crate::{EnvironmentQuery, IntentQuery, StoreError};
 
 /// Asks.
 pub(super) struct Reader {
-    pool: AnyPool,
+    pub(super) pool: AnyPool,
     dialect: Dialect,
 }
 

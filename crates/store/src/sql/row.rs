@@ -1,5 +1,6 @@
 //! Rows to values and back. What comes back is checked: a database may have been edited by hand or damaged.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -17,21 +18,21 @@ use sqlx::{Any, Decode, Row as _, Type};
 use super::statement::Value;
 use crate::StoreError;
 
-pub(super) const ENVIRONMENT: &str = "id, slug, domain, status, step, wish, owner, vm_id, address, record_id, setup, \
+pub(crate) const ENVIRONMENT: &str = "id, slug, domain, status, step, wish, owner, vm_id, address, record_id, setup, \
      on_failure, attempts, step_since, released_at, wake_at, reason, attention, expires_at, warn_at, warned_at, \
      expiry_bound, expiry_bound_reason, batch, assigned_at, created_at, updated_at, version";
-pub(super) const VM: &str = "id, display_name, product, region, address, state, step, environment_id, bought_for, released_by, \
+pub(crate) const VM: &str = "id, display_name, product, region, address, state, step, environment_id, bought_for, released_by, \
      assignable_at, \
      wiped_at, install_seen, cancel_date, attempts, step_since, wake_at, reason, attention, created_at, updated_at, \
      contract_began_at, contract_months, price, reinstalls, version";
-pub(super) const INTENT: &str = "id, kind, environment_id, vm_id, request_id, subject, actor, outcome, answer, \
+pub(crate) const INTENT: &str = "id, kind, environment_id, vm_id, request_id, subject, actor, outcome, answer, \
      refused, call_home_hash, called_home_at, created_at, settled_at, audit_id";
-pub(super) const EVENT: &str = "sequence, environment_id, at, status, step, kind, actor, message";
-pub(super) const USER: &str = "name, role, quota, created_at";
-pub(super) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, states_only, revoked_at";
+pub(crate) const EVENT: &str = "sequence, environment_id, at, status, step, kind, actor, message";
+pub(crate) const USER: &str = "name, role, quota, created_at";
+pub(crate) const TOKEN: &str = "id, user_name, label, hash, created_at, expires_at, states_only, revoked_at";
 
 /// A thing that is one row of one table.
-pub(super) trait Record: Sized {
+pub(crate) trait Record: Sized {
     const TABLE: &'static str;
 
     /// Reads it from a row with all its columns.
@@ -44,21 +45,33 @@ pub(super) trait Record: Sized {
 }
 
 /// A row as it came from `table`.
-pub(super) struct Row<'r> {
-    row: &'r AnyRow,
+pub(crate) struct Row<'r> {
+    cells: Cells<'r>,
     table: &'static str,
+}
+
+/// Where a row's values are.
+#[derive(Clone, Copy)]
+enum Cells<'r> {
+    Database(&'r AnyRow),
+    Export(&'r BTreeMap<String, Value>),
 }
 
 impl<'r> Row<'r> {
     pub(super) fn new(row: &'r AnyRow, table: &'static str) -> Self {
-        Self { row, table }
+        Self { cells: Cells::Database(row), table }
     }
 
-    fn get<T>(&self, column: &str) -> Result<T, StoreError>
+    /// A row of an export.
+    pub(crate) fn exported(row: &'r BTreeMap<String, Value>, table: &'static str) -> Self {
+        Self { cells: Cells::Export(row), table }
+    }
+
+    fn get<T>(&self, row: &'r AnyRow, column: &str) -> Result<T, StoreError>
     where
         T: Decode<'r, Any> + Type<Any>,
     {
-        self.row.try_get(column).map_err(|error| self.damaged(column, error))
+        row.try_get(column).map_err(|error| self.damaged(column, error))
     }
 
     pub(super) fn damaged(&self, column: &str, error: impl Display) -> StoreError {
@@ -66,20 +79,40 @@ impl<'r> Row<'r> {
         StoreError::Damaged { table: self.table, words }
     }
 
-    pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
-        self.get(column)
+    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
+        match self.cells {
+            Cells::Database(row) => self.get(row, column),
+            Cells::Export(_) => self.maybe_text(column)?.ok_or_else(|| self.damaged(column, "it is absent")),
+        }
     }
 
-    pub(super) fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
-        self.get(column)
+    pub(crate) fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        match self.cells {
+            Cells::Database(row) => self.get(row, column),
+            Cells::Export(row) => match row.get(column) {
+                Some(Value::Text(text)) => Ok(text.clone()),
+                None | Some(Value::Number(None)) => Ok(None),
+                Some(Value::Number(Some(_))) => Err(self.damaged(column, "it is a number")),
+            },
+        }
     }
 
-    pub(super) fn number(&self, column: &str) -> Result<i64, StoreError> {
-        self.get(column)
+    pub(crate) fn number(&self, column: &str) -> Result<i64, StoreError> {
+        match self.cells {
+            Cells::Database(row) => self.get(row, column),
+            Cells::Export(_) => self.maybe_number(column)?.ok_or_else(|| self.damaged(column, "it is absent")),
+        }
     }
 
     pub(super) fn maybe_number(&self, column: &str) -> Result<Option<i64>, StoreError> {
-        self.get(column)
+        match self.cells {
+            Cells::Database(row) => self.get(row, column),
+            Cells::Export(row) => match row.get(column) {
+                Some(Value::Number(number)) => Ok(*number),
+                None | Some(Value::Text(None)) => Ok(None),
+                Some(Value::Text(Some(_))) => Err(self.damaged(column, "it is a text")),
+            },
+        }
     }
 
     fn count(&self, column: &str) -> Result<u32, StoreError> {
@@ -91,7 +124,7 @@ impl<'r> Row<'r> {
         number.map(u32::try_from).transpose().map_err(|error| self.damaged(column, error))
     }
 
-    pub(super) fn boolean(&self, column: &str) -> Result<bool, StoreError> {
+    pub(crate) fn boolean(&self, column: &str) -> Result<bool, StoreError> {
         match self.number(column)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -99,17 +132,17 @@ impl<'r> Row<'r> {
         }
     }
 
-    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+    pub(crate) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         Timestamp::from_microsecond(self.number(column)?).map_err(|error| self.damaged(column, error))
     }
 
-    pub(super) fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
         let number = self.maybe_number(column)?;
         number.map(Timestamp::from_microsecond).transpose().map_err(|error| self.damaged(column, error))
     }
 
     /// A word, an id, an address: whatever reads itself from text.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
         self.text(column)?.parse().map_err(|error: T::Err| self.damaged(column, error))
     }
 
@@ -118,7 +151,7 @@ impl<'r> Row<'r> {
         text.map(|text| text.parse()).transpose().map_err(|error: T::Err| self.damaged(column, error))
     }
 
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
         serde_json::from_str(&self.text(column)?).map_err(|error| self.damaged(column, error))
     }
 }
@@ -278,7 +311,7 @@ pub(super) fn expiry_bound(row: &Row<'_>) -> Result<Option<ExpiryBound>, StoreEr
 }
 
 /// The values of [`ENVIRONMENT`].
-pub(super) fn environment_values(environment: &Environment) -> Result<Vec<Value>, StoreError> {
+pub(crate) fn environment_values(environment: &Environment) -> Result<Vec<Value>, StoreError> {
     Ok(vec![
         Value::shown(&environment.id),
         environment.slug.as_str().into(),
@@ -319,7 +352,7 @@ pub(super) fn setup_value(environment: &Environment) -> Result<Value, StoreError
 }
 
 /// The values of [`VM`].
-pub(super) fn vm_values(vm: &Vm) -> Vec<Value> {
+pub(crate) fn vm_values(vm: &Vm) -> Vec<Value> {
     vec![
         vm.id.0.into(),
         vm.display_name.as_str().into(),
@@ -351,7 +384,7 @@ pub(super) fn vm_values(vm: &Vm) -> Vec<Value> {
 }
 
 /// The values of [`INTENT`].
-pub(super) fn intent_values(intent: &Intent) -> Vec<Value> {
+pub(crate) fn intent_values(intent: &Intent) -> Vec<Value> {
     vec![
         Value::shown(&intent.id),
         intent.kind.as_str().into(),
@@ -372,7 +405,7 @@ pub(super) fn intent_values(intent: &Intent) -> Vec<Value> {
 }
 
 /// The values of [`EVENT`].
-pub(super) fn event_values(event: &Event) -> Vec<Value> {
+pub(crate) fn event_values(event: &Event) -> Vec<Value> {
     vec![
         event.sequence.into(),
         Value::shown(&event.environment_id),
@@ -382,5 +415,29 @@ pub(super) fn event_values(event: &Event) -> Vec<Value> {
         event.kind.as_str().into(),
         event.actor.as_str().into(),
         event.message.as_str().into(),
+    ]
+}
+
+/// The values of [`USER`].
+pub(crate) fn user_values(user: &User) -> Vec<Value> {
+    vec![
+        user.name.as_str().into(),
+        user.role.as_str().into(),
+        Value::Number(user.quota.map(i64::from)),
+        Value::time(user.created_at),
+    ]
+}
+
+/// The values of [`TOKEN`].
+pub(crate) fn token_values(token: &AccessToken) -> Vec<Value> {
+    vec![
+        Value::shown(&token.id),
+        token.user.as_str().into(),
+        token.label.as_str().into(),
+        token.hash.as_str().into(),
+        Value::time(token.created_at),
+        Value::time(token.expires_at),
+        token.states_only.into(),
+        Value::time(token.revoked_at),
     ]
 }

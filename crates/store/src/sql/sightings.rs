@@ -12,7 +12,7 @@ use super::statement::{CHUNK, Statement, Value, new_columns};
 use super::writer::Work;
 use crate::StoreError;
 
-pub(super) const SIGHTING: &str = "finding, first_seen, last_seen, times";
+pub(crate) const SIGHTING: &str = "finding, first_seen, last_seen, times";
 
 /// Every sighting, in the order of their keys.
 pub(super) fn all_statement() -> Statement {
@@ -105,4 +105,14 @@ async fn move_time(
     let select = Statement::new("SELECT at FROM audit_times WHERE name = ").value(name);
     let rows = session.read("reading the time of audits", select).await?;
     rows.first().map(|row| Row::new(row, "audit_times").time("at")).transpose()
+}
+
+/// The values of [`SIGHTING`].
+pub(crate) fn sighting_values(sighting: &Sighting) -> Vec<Value> {
+    vec![
+        Value::shown(&sighting.key),
+        Value::time(sighting.first_seen),
+        Value::time(sighting.last_seen),
+        i64::from(sighting.times).into(),
+    ]
 }

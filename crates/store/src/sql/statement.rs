@@ -18,25 +18,25 @@ pub(super) const CHUNK: usize = 256;
 const LENGTHS: [usize; 5] = [1, 4, 16, 64, CHUNK];
 
 /// A value to bind: the two types that both databases and sqlx's `Any` agree on.
-#[derive(Debug, Clone)]
-pub(super) enum Value {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
     Text(Option<String>),
     Number(Option<i64>),
 }
 
 impl Value {
     /// A time in microseconds.
-    pub(super) fn time(time: impl Into<Option<Timestamp>>) -> Self {
+    pub(crate) fn time(time: impl Into<Option<Timestamp>>) -> Self {
         Self::Number(time.into().map(Timestamp::as_microsecond))
     }
 
     /// A word, an id or anything else that is kept as it is shown.
-    pub(super) fn shown(value: &impl ToString) -> Self {
+    pub(crate) fn shown(value: &impl ToString) -> Self {
         Self::from(value.to_string())
     }
 
     /// The same, where it may be absent.
-    pub(super) fn maybe_shown(value: Option<impl ToString>) -> Self {
+    pub(crate) fn maybe_shown(value: Option<impl ToString>) -> Self {
         value.map_or(Self::Text(None), |value| Self::shown(&value))
     }
 

@@ -14,8 +14,9 @@ use super::user::NewToken;
 use super::writer::Work;
 use crate::StoreError;
 
-const GRANT: &str = "subject_kind, subject, pattern, rights, granted_by, granted_at";
-const LINE: &str = "id, at, actor, token_id, state, action, outcome, serial, checksum, lock_id, bytes, remote, detail";
+pub(crate) const GRANT: &str = "subject_kind, subject, pattern, rights, granted_by, granted_at";
+pub(crate) const LINE: &str =
+    "id, at, actor, token_id, state, action, outcome, serial, checksum, lock_id, bytes, remote, detail";
 
 impl Record for StateGrant {
     const TABLE: &'static str = "state_grants";
@@ -130,14 +131,7 @@ impl Work for PutGrant {
 
 async fn put(session: &mut Session, grant: &StateGrant) -> Result<(), StoreError> {
     let insert = Statement::new(format!("INSERT INTO state_grants ({GRANT}) VALUES "))
-        .list_of([
-            grant.subject.kind().into(),
-            grant.subject.name().into(),
-            Value::shown(&grant.pattern),
-            Value::shown(&grant.rights),
-            grant.by.as_str().into(),
-            Value::time(grant.at),
-        ])
+        .list_of(grant_values(grant))
         .text(" ON CONFLICT (subject_kind, subject, pattern) DO UPDATE SET rights = excluded.rights, ")
         .text("granted_by = excluded.granted_by, granted_at = excluded.granted_at");
     session.write("giving rights on states", insert).await.map(drop)
@@ -172,22 +166,38 @@ impl Work for LogLine {
     type Answer = ();
 
     async fn run(&self, session: &mut Session) -> Result<(), StoreError> {
-        let line = &self.0;
-        let insert = Statement::new(format!("INSERT INTO state_log ({LINE}) VALUES ")).list_of([
-            Value::shown(&line.id),
-            Value::time(line.at),
-            line.actor.as_str().into(),
-            Value::maybe_shown(line.token),
-            line.state.as_str().into(),
-            line.action.as_str().into(),
-            line.outcome.as_str().into(),
-            Value::maybe_shown(line.version.map(|version| version.serial)),
-            Value::maybe_shown(line.version.map(|version| version.sha256)),
-            line.lock_id.as_deref().into(),
-            Value::Number(line.bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))),
-            line.remote.as_deref().into(),
-            line.detail.as_deref().into(),
-        ]);
+        let insert = Statement::new(format!("INSERT INTO state_log ({LINE}) VALUES ")).list_of(line_values(&self.0));
         session.write("writing the log of states", insert).await.map(drop)
     }
+}
+
+/// The values of [`GRANT`].
+pub(crate) fn grant_values(grant: &StateGrant) -> Vec<Value> {
+    vec![
+        grant.subject.kind().into(),
+        grant.subject.name().into(),
+        Value::shown(&grant.pattern),
+        Value::shown(&grant.rights),
+        grant.by.as_str().into(),
+        Value::time(grant.at),
+    ]
+}
+
+/// The values of [`LINE`].
+pub(crate) fn line_values(line: &StateLogEntry) -> Vec<Value> {
+    vec![
+        Value::shown(&line.id),
+        Value::time(line.at),
+        line.actor.as_str().into(),
+        Value::maybe_shown(line.token),
+        line.state.as_str().into(),
+        line.action.as_str().into(),
+        line.outcome.as_str().into(),
+        Value::maybe_shown(line.version.map(|version| version.serial)),
+        Value::maybe_shown(line.version.map(|version| version.sha256)),
+        line.lock_id.as_deref().into(),
+        Value::Number(line.bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))),
+        line.remote.as_deref().into(),
+        line.detail.as_deref().into(),
+    ]
 }

@@ -5,7 +5,7 @@ use alfred_model::user::{AccessToken, User};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::row::{TOKEN, USER};
+use super::row::{TOKEN, USER, token_values, user_values};
 use super::session::Session;
 use super::statement::{Statement, Value};
 use super::writer::Work;
@@ -24,12 +24,7 @@ impl Work for NewUser {
         if !session.read("looking for a user", select).await?.is_empty() {
             return Err(StoreError::UserExists { name: user.name.to_string() });
         }
-        let insert = Statement::new(format!("INSERT INTO users ({USER}) VALUES ")).list_of([
-            user.name.as_str().into(),
-            user.role.as_str().into(),
-            Value::Number(user.quota.map(i64::from)),
-            Value::time(user.created_at),
-        ]);
+        let insert = Statement::new(format!("INSERT INTO users ({USER}) VALUES ")).list_of(user_values(user));
         session.write("adding a user", insert).await?;
         Ok(())
     }
@@ -55,16 +50,8 @@ impl Work for NewToken {
         if !session.read("looking for a token", select).await?.is_empty() {
             return Err(StoreError::Conflict { what: format!("the access token {}", token.id) });
         }
-        let insert = Statement::new(format!("INSERT INTO access_tokens ({TOKEN}) VALUES ")).list_of([
-            Value::shown(&token.id),
-            token.user.as_str().into(),
-            token.label.as_str().into(),
-            token.hash.as_str().into(),
-            Value::time(token.created_at),
-            Value::time(token.expires_at),
-            token.states_only.into(),
-            Value::time(token.revoked_at),
-        ]);
+        let insert =
+            Statement::new(format!("INSERT INTO access_tokens ({TOKEN}) VALUES ")).list_of(token_values(token));
         session.write("adding a token", insert).await?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod commits;
 mod environments;
 mod expiry;
+pub(crate) mod exports;
 mod leases;
 mod ledger;
 mod pool;
@@ -130,4 +131,10 @@ on_every_store! {
         rights_are_given_anew_and_taken_away
         a_limited_token_comes_with_its_rights_or_not_at_all
         the_log_is_read_newest_first_and_in_pages;
+    exports:
+        every_kind_takes_in_what_any_has
+        records_are_taken_in_by_an_empty_store_alone
+        an_export_that_is_not_whole_changes_nothing
+        parts_of_what_only_grows_stay
+        an_export_that_nobody_takes_ends;
 }

@@ -2,6 +2,7 @@
 
 mod cost;
 mod damage;
+mod exports;
 mod open;
 mod plans;
 mod replicas;

@@ -63,9 +63,14 @@ impl Stage {
         let url = format!("http://{local}");
         let client = Client::inside(url.clone(), token)?;
         let (ready, is_ready) = watch::channel(true);
-        let router =
-            Server::new(ServerParts { engine: Arc::clone(&engine), states: None, metrics: None, ready: is_ready })
-                .router();
+        let router = Server::new(ServerParts {
+            engine: Arc::clone(&engine),
+            states: None,
+            backups: None,
+            metrics: None,
+            ready: is_ready,
+        })
+        .router();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(alfred_server::serve(listener, router, stop.clone()));

@@ -18,7 +18,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A time between audits, or none.
 #[derive(Debug, PartialEq, Eq)]
-struct Interval(Option<Duration>);
+pub(super) struct Interval(pub(super) Option<Duration>);
 
 /// A yes or no.
 #[derive(Debug, PartialEq, Eq)]

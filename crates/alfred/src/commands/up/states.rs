@@ -59,7 +59,7 @@ pub(in crate::commands) fn seams() -> Seams {
     Seams { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
 }
 
-async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
+pub(in crate::commands) async fn at(config: &Config, key: Key) -> Result<Arc<dyn Backend>, Failure> {
     let address = config.secret(key).map(ExposeSecret::expose_secret).unwrap_or_default();
     // What a relative one is below would depend on who starts the server.
     if !address.contains("://") && !Path::new(address).is_absolute() {

@@ -42,19 +42,19 @@ pub(super) struct Stage {
 }
 
 /// What a server answered.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The value of a header, by its name in lower case.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     }
@@ -149,7 +149,7 @@ impl Stage {
 }
 
 /// One request to a host.
-pub(super) fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(host).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
@@ -221,7 +221,7 @@ pub(super) fn words(output: &Output) -> String {
 }
 
 /// A state as Terraform writes it.
-pub(super) fn state(serial: u64, lineage: &str, value: &str) -> Vec<u8> {
+pub(crate) fn state(serial: u64, lineage: &str, value: &str) -> Vec<u8> {
     serde_json::to_vec(&serde_json::json!({
         "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": lineage, "resources": [],
         "outputs": {"value": {"value": value, "type": "string"}}, "check_results": null
@@ -238,7 +238,7 @@ pub(super) fn lock(id: &str) -> Vec<u8> {
     .unwrap()
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     bytes
         .chunks(3)
