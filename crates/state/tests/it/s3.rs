@@ -264,6 +264,27 @@ async fn a_reader_follows_a_few_changes_and_looks_anew_after_many() {
     assert_eq!(reader.document(&state).await.unwrap().unwrap().revision, revision);
 }
 
+/// One list tells of all states what else each would have to be asked for.
+#[tokio::test]
+async fn listing_all_states_sees_them_again() {
+    let bucket = Bucket::start().await;
+    let (backend, other) = (bucket.open().await, bucket.open().await);
+    let names = ["a", "b", "c"].map(name);
+    for state in &names {
+        done(backend.swap_document(state, None, CONTENT).await.unwrap());
+    }
+    bucket.go_on(60);
+    let changed = done(other.swap_document(&names[1], Some(Revision(1)), CONTENT).await.unwrap());
+    bucket.take_calls();
+    assert_eq!(backend.states(None, 10).await.unwrap(), names);
+    assert_eq!(bucket.take_calls(), ["list", "list"]);
+    for (state, calls) in names.iter().zip([vec!["get"], vec!["list", "get"], vec!["get"]]) {
+        backend.document(state).await.unwrap().unwrap();
+        assert_eq!(bucket.take_calls(), calls, "{state}");
+    }
+    assert_eq!(backend.document(&names[1]).await.unwrap().unwrap().revision, changed);
+}
+
 /// What somebody does to a bucket by hand is seen after a while.
 #[tokio::test]
 async fn a_bucket_that_was_emptied_is_not_taken_for_full_for_ever() {

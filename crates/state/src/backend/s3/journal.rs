@@ -132,7 +132,7 @@ impl Journal {
 
     /// The newest value, found from the one that was seen last; nothing, if that is too long ago or too far behind.
     async fn step_on(&self, state: &StateName) -> Result<Option<Seen>, BackendError> {
-        let Some(mut seen) = self.recall(state) else { return Ok(None) };
+        let Some(mut seen) = self.recall(state).filter(|seen| self.is_sure(seen.at)) else { return Ok(None) };
         let since = seen.at;
         for _ in 0..STEPS {
             let at = self.moment();
@@ -231,6 +231,7 @@ impl Journal {
         let mut offset = after.map(|after| format!("{root}{after}\""));
         let (mut found, mut last) = (Vec::new(), None);
         while found.len() < limit {
+            let at = self.moment();
             let page = self.client.list(&root, offset.as_deref(), usize::MAX).await?;
             let Some(end) = page.last() else { break };
             offset = Some(end.key.clone());
@@ -243,10 +244,9 @@ impl Journal {
                 }
                 last = Some(name.to_owned());
                 // The first key of a name is its newest value.
-                if let Ok(name) = name.parse().map_err(drop)
-                    && !is_removal(entry)
-                    && found.len() < limit
-                {
+                let Ok(name) = name.parse() else { continue };
+                self.see_again(&name, entry, at);
+                if !is_removal(entry) && found.len() < limit {
                     found.push(name);
                 }
             }
@@ -317,6 +317,19 @@ impl Journal {
         }
         if remembered.get(state).is_none_or(|seen| seen.at.steady <= newest.at.steady) {
             remembered.insert(state.clone(), newest);
+        }
+    }
+
+    /// If what is remembered still is the newest value, it was seen now: whoever goes through all states, as a backup does, is
+    /// spared a list for each.
+    fn see_again(&self, state: &StateName, newest: &Entry, at: Moment) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_same =
+            |seen: &&mut Seen| number(&newest.key) == Some(seen.value.number) && newest.e_tag == seen.value.e_tag;
+        if let Some(seen) = remembered.get_mut(state).filter(is_same)
+            && seen.at.steady <= at.steady
+        {
+            seen.at = at;
         }
     }
 
