@@ -145,6 +145,8 @@ pub enum BackendError {
         place: String,
         /// What, and where.
         words: String,
+        /// Of a document: its revision, where that is known. Whoever knows better what it said can replace it.
+        revision: Option<Revision>,
     },
 }
 

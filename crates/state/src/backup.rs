@@ -22,6 +22,7 @@ mod look;
 mod make;
 mod manifest;
 mod prune;
+mod recover;
 mod restore;
 mod shelf;
 mod verify;

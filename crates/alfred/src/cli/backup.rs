@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use alfred_model::state::StateName;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 /// Which backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) enum BackupCommand {
                   Nothing that is there is overwritten: a state that the store has already is refused unless it is\n\
                   exactly what the backup has, and records are put back into an empty database only."
 )]
-#[group(id = "what", required = true, multiple = true, args = ["states", "store"])]
+#[command(group(ArgGroup::new("what").args(["states", "store"]).required(true).multiple(true)))]
 pub(crate) struct BackupRestoreArguments {
     /// The backup's number, or `newest`
     pub(crate) number: BackupNumber,

@@ -285,7 +285,7 @@ fn what_is_asked_wrongly_is_told() {
         "backup verify 0",
         "backup restore 1 --states x --new-token",
     ] {
-        assert_eq!(place.line(wrong).code, 2, "{wrong}");
+        assert_eq!(place.line(&format!("{wrong} --from {}", folder.display())).code, 2, "{wrong}");
     }
 }
 

@@ -31,6 +31,7 @@ impl MirrorRecords for SharedRecord {
         let record = serde_json::from_str(&value.text).map_err(|error| BackendError::Damaged {
             place: "the store of alfred's records".to_owned(),
             words: format!("the shared value `{NAME}`: {error}"),
+            revision: None,
         })?;
         Ok(Some((record, value.version)))
     }

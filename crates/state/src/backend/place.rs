@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{BackendError, DOCUMENT_MAX};
+use super::{BackendError, DOCUMENT_MAX, Revision};
 
 /// What and where a backend is, in words that hold no secret.
 #[derive(Debug, Clone)]
@@ -20,7 +20,11 @@ impl Place {
     }
 
     pub(super) fn damaged(&self, words: impl fmt::Display) -> BackendError {
-        BackendError::Damaged { place: self.0.clone(), words: words.to_string() }
+        BackendError::Damaged { place: self.0.clone(), words: words.to_string(), revision: None }
+    }
+
+    pub(super) fn damaged_document(&self, revision: u64, words: impl fmt::Display) -> BackendError {
+        BackendError::Damaged { place: self.0.clone(), words: words.to_string(), revision: Some(Revision(revision)) }
     }
 
     /// Refuses what one of the backends could not take, so that every one refuses the same; and nothing at all, which stands

@@ -44,10 +44,14 @@ impl Sql {
         Ok(Self { place, dialect, pool })
     }
 
-    fn unframed(&self, state: &StateName, stored: Vec<u8>) -> Result<Bytes, BackendError> {
+    fn unframed(&self, state: &StateName, revision: u64, stored: Vec<u8>) -> Result<Bytes, BackendError> {
         let content = unframe(&stored.into());
         let content = content.and_then(|content| content.ok_or("it is empty"));
-        content.map_err(|words| self.place.damaged(format_args!("the document of state `{state}`: {words}")))
+        let damaged = |words| {
+            let words = format_args!("the document of state `{state}`, revision {revision}: {words}");
+            self.place.damaged_document(revision, words)
+        };
+        content.map_err(damaged)
     }
 
     async fn insert_blob(&self, state: &StateName, key: &BlobKey, content: &Blob) -> Result<Put, sqlx::Error> {
@@ -115,7 +119,7 @@ impl Backend for Sql {
         let row = sqlx::query(question).bind(state.as_str()).fetch_optional(&self.pool).await.failed(&self.place)?;
         let Some(row) = row else { return Ok(None) };
         let revision = revision(row.try_get("revision").failed(&self.place)?);
-        let content = self.unframed(state, row.try_get("content").failed(&self.place)?)?;
+        let content = self.unframed(state, revision.0, row.try_get("content").failed(&self.place)?)?;
         Ok(Some(Document { revision, content }))
     }
 

@@ -55,6 +55,17 @@ pub(super) struct Index {
     /// No backups any more; what they alone have is being deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) dropping: Vec<Entry>,
+    /// What was wrong with the list that was there, if this one was made from the backups themselves.
+    #[serde(skip)]
+    pub(super) recovered: Option<String>,
+}
+
+/// What lies there as the index.
+enum Stored {
+    There(Revision, Index),
+    /// It cannot be read, and this is why.
+    Damaged(Revision, BackupError),
+    Gone,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +75,7 @@ struct Format {
 
 impl Index {
     pub(super) fn new(installation: InstallationId) -> Self {
-        Self { format: FORMAT, installation, last: 0, backups: Vec::new(), dropping: Vec::new() }
+        Self { format: FORMAT, installation, last: 0, backups: Vec::new(), dropping: Vec::new(), recovered: None }
     }
 
     /// Takes out what need not be kept. Answers the numbers.
@@ -82,30 +93,55 @@ impl Index {
 }
 
 impl Backups {
+    async fn stored(&self) -> Result<Stored, BackupError> {
+        match self.place.document(&self.name).await {
+            Ok(None) => Ok(Stored::Gone),
+            Ok(Some(found)) => match self.parsed(&found.content) {
+                Ok(index) => Ok(Stored::There(found.revision, index)),
+                Err(error @ BackupError::Damaged { .. }) => Ok(Stored::Damaged(found.revision, error)),
+                Err(error) => Err(error),
+            },
+            Err(error @ BackendError::Damaged { revision: Some(revision), .. }) => {
+                Ok(Stored::Damaged(revision, error.into()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The index as it is now; nothing, where nobody made a backup here.
-    pub(super) async fn index(&self) -> Result<Option<(Revision, Index)>, BackupError> {
-        let Some(found) = self.place.document(&self.name).await? else { return Ok(None) };
+    pub(super) async fn index(&self) -> Result<Option<Index>, BackupError> {
+        match self.stored().await? {
+            Stored::There(_, index) => Ok(Some(index)),
+            Stored::Gone => self.recovered("it is gone").await,
+            Stored::Damaged(_, error) => self.recovered(&error.to_string()).await?.map(Some).ok_or(error),
+        }
+    }
+
+    fn parsed(&self, content: &[u8]) -> Result<Index, BackupError> {
         let damaged = |error: serde_json::Error| self.damaged("the list of backups", error);
-        let Format { format } = serde_json::from_slice(&found.content).map_err(damaged)?;
+        let Format { format } = serde_json::from_slice(content).map_err(damaged)?;
         self.check_format("the list of backups", format)?;
-        let index = serde_json::from_slice(&found.content).map_err(damaged)?;
-        Ok(Some((found.revision, index)))
+        serde_json::from_slice(content).map_err(damaged)
     }
 
     /// The index of a place that has one.
-    pub(super) async fn present_index(&self) -> Result<(Revision, Index), BackupError> {
+    pub(super) async fn present_index(&self) -> Result<Index, BackupError> {
         let nothing = || BackupError::None { place: self.place().to_owned() };
         self.index().await?.ok_or_else(nothing)
     }
 
     /// All backups, oldest first; nothing, where there are none.
     pub async fn list(&self) -> Result<Vec<Entry>, BackupError> {
-        Ok(self.index().await?.map(|(_, index)| index.backups).unwrap_or_default())
+        Ok(self.index().await?.map(|index| index.backups).unwrap_or_default())
     }
 
     /// One backup; the newest, where no number is given.
     pub async fn entry(&self, number: Option<u64>) -> Result<Entry, BackupError> {
-        let (_, mut index) = self.present_index().await?;
+        self.entry_in(self.present_index().await?, number)
+    }
+
+    /// The same of a list that was read.
+    pub(super) fn entry_in(&self, mut index: Index, number: Option<u64>) -> Result<Entry, BackupError> {
         let place = || self.place().to_owned();
         match number {
             None => index.backups.pop().ok_or_else(|| BackupError::None { place: place() }),
@@ -117,18 +153,24 @@ impl Backups {
     }
 
     /// Changes the index until it was written. `change` says whether there is anything to write, may be called several
-    /// times, and finds by itself what an earlier try has done whose answer was lost.
+    /// times, and finds by itself what an earlier try has done whose answer was lost. `known` is what the caller has found
+    /// before: where the index is gone or damaged, that is changed.
     pub(super) async fn change_index(
         &self,
-        new: Option<InstallationId>,
+        known: Option<&Index>,
         change: impl Fn(&mut Index) -> Result<bool, BackupError> + Send,
     ) -> Result<(), BackupError> {
         let mut failure = None;
         for _ in 0..ATTEMPTS {
-            let (revision, mut index) = match (self.index().await?, new) {
-                (Some((revision, index)), _) => (Some(revision), index),
-                (None, Some(installation)) => (None, Index::new(installation)),
-                (None, None) => return Err(BackupError::None { place: self.place().to_owned() }),
+            let (revision, found) = match self.stored().await? {
+                Stored::There(revision, index) => (Some(revision), Some(index)),
+                Stored::Damaged(revision, _) => (Some(revision), None),
+                Stored::Gone => (None, None),
+            };
+            let mut index = match (found, known) {
+                (Some(index), _) => index,
+                (None, Some(known)) => known.clone(),
+                (None, None) => self.present_index().await?,
             };
             if !change(&mut index)? {
                 return Ok(());

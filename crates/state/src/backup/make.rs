@@ -119,7 +119,7 @@ impl Backups {
             versions: gathered.versions,
             bytes: gathered.bytes,
             written,
-            records: manifest.records.as_ref().map(|parts| parts.iter().map(|part| part.size).sum()),
+            records: manifest.records_length(),
             lacking: manifest.lacking.len() as u64,
             verified_at: is_verified.then_some(finished_at),
             manifest: version,
@@ -133,7 +133,7 @@ impl Backups {
         if let Some(state) = others.into_iter().find(|state| *state != self.name) {
             return Err(BackupError::NotForBackups { place: place(), state });
         }
-        let Some((_, index)) = self.index().await? else { return Ok(Index::new(installation)) };
+        let Some(index) = self.index().await? else { return Ok(Index::new(installation)) };
         if index.installation != installation {
             let there = index.installation;
             return Err(BackupError::OtherInstallation { place: place(), there, here: installation });
@@ -183,7 +183,7 @@ impl Backups {
 
     /// From here on the backup exists.
     async fn name_in_index(&self, begun: &Index, entry: &Entry) -> Result<(), BackupError> {
-        self.change_index(Some(begun.installation), |index| {
+        self.change_index(Some(begun), |index| {
             if index.backups.iter().any(|one| one == entry) {
                 return Ok(false);
             }

@@ -33,6 +33,13 @@ pub(super) struct Manifest {
     pub(super) lacking: Vec<Lacking>,
 }
 
+impl Manifest {
+    /// The length of alfred's own records, in bytes.
+    pub(super) fn records_length(&self) -> Option<u64> {
+        Some(self.records.as_ref()?.iter().map(|part| part.size).sum())
+    }
+}
+
 /// Something that could not be backed up, because it is damaged where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacking {

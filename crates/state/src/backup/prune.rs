@@ -45,7 +45,7 @@ impl Backups {
 
     /// Deletes what only backups have that were dropped, and then forgets those.
     pub(super) async fn finish_dropping(&self) -> Result<(), BackupError> {
-        let Some((_, index)) = self.index().await? else { return Ok(()) };
+        let Some(index) = self.index().await? else { return Ok(()) };
         if index.dropping.is_empty() {
             return Ok(());
         }

@@ -426,3 +426,55 @@ async fn without_the_key_nothing_is_told_and_contents_are_checked_as_far_as_they
 }
 
 mod damage;
+
+/// The list of backups is one small thing on which nothing may depend.
+#[tokio::test]
+async fn without_their_list_backups_are_found_by_themselves() {
+    let scene = Scene::new(31);
+    let (states, backups) = (scene.states(), scene.backups());
+    states.write(&named("a"), content(1, "one"), None, "ann").await.unwrap();
+    scene.make_with(&["records"], all(), false).await.unwrap();
+    states.write(&named("a"), content(2, "two"), None, "ann").await.unwrap();
+    scene.make_with(&["records"], all(), false).await.unwrap();
+    let listed = backups.list().await.unwrap();
+    let name = named(NAME);
+
+    for damage in ["{\"format\":1,\"inst", "no list", "[]"] {
+        scene.place.damage_document(&name, damage.into());
+        let again = backups.list().await.unwrap();
+        assert_eq!(again.len(), 2, "{damage}");
+        for (again, listed) in again.iter().zip(&listed) {
+            let shown = |entry: &Entry| {
+                (entry.number, entry.states, entry.versions, entry.bytes, entry.records, entry.manifest.clone())
+            };
+            assert_eq!(shown(again), shown(listed));
+        }
+        assert_eq!(backups.read_state(Some(1), &named("a")).await.unwrap().1, content(1, "one"));
+        let verified = backups.verify(None).await.unwrap();
+        assert!(verified.problems[0].words.contains("the list of backups is damaged"), "{verified:?}");
+        assert_eq!((verified.problems.len(), verified.versions), (1, 2));
+        assert_eq!(backups.verify_all().await.unwrap()[0].problems.len(), 1);
+    }
+
+    // The next backup writes it anew, goes on counting, and shares what is there.
+    let made = scene.make_with(&["records"], all(), false).await.unwrap();
+    assert_eq!(made.entry.number, 3);
+    assert_eq!(backups.list().await.unwrap().len(), 3);
+    assert!(backups.verify_all().await.unwrap().iter().all(Verified::is_good));
+
+    // The same where it is gone, and where another installation asks.
+    let revision = scene.place.document(&name).await.unwrap().unwrap().revision;
+    scene.place.remove_document(&name, revision).await.unwrap();
+    assert_eq!(backups.list().await.unwrap().len(), 3);
+    let stranger = Request {
+        states: &states,
+        installation: InstallationId(uuid::Uuid::from_u128(8)),
+        records: None,
+        keep: all(),
+        full: false,
+    };
+    let refused = backups.make(stranger).await.unwrap_err();
+    assert!(matches!(refused, BackupError::OtherInstallation { .. }), "{refused}");
+    assert_eq!(scene.make_with(&["records"], all(), true).await.unwrap().entry.number, 4);
+    assert!(backups.verify_all().await.unwrap().iter().all(Verified::is_good));
+}

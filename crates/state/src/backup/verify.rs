@@ -78,6 +78,14 @@ impl Verified {
         self.problems.is_empty() && self.keys_missing.is_empty()
     }
 
+    /// Tells what is wrong with the list of backups, if anything is.
+    fn list_was(&mut self, recovered: Option<String>) {
+        if let Some(words) = recovered {
+            let words = format!("the list of backups is damaged ({words}), and the next backup writes it anew");
+            self.problem(None, None, words);
+        }
+    }
+
     fn problem(&mut self, state: Option<&StateName>, version: Option<VersionKey>, words: String) {
         self.problems.push(Problem { state: state.cloned(), version, words });
     }
@@ -87,19 +95,24 @@ impl Backups {
     /// Reads a backup back, the newest where no number is given, and notes in the index that it is good if it is. A place
     /// that does not answer is an error, not a finding.
     pub async fn verify(&self, number: Option<u64>) -> Result<Verified, BackupError> {
-        let entry = self.entry(number).await?;
-        let verified = self.read_back(&entry, None).await?;
+        let mut index = self.present_index().await?;
+        let recovered = index.recovered.take();
+        let mut verified = self.read_back(&self.entry_in(index, number)?, None).await?;
+        verified.list_was(recovered);
         self.note_verified(&verified).await?;
         Ok(verified)
     }
 
     /// The same for all of them, oldest first. What they share is read once; it is counted, and told, with the first of them.
     pub async fn verify_all(&self) -> Result<Vec<Verified>, BackupError> {
-        let (_, index) = self.present_index().await?;
+        let index = self.present_index().await?;
         let mut seen = Seen::default();
         let mut all: Vec<Verified> = Vec::new();
         for entry in &index.backups {
-            let verified = self.read_back(entry, Some(&mut seen)).await?;
+            let mut verified = self.read_back(entry, Some(&mut seen)).await?;
+            if all.is_empty() {
+                verified.list_was(index.recovered.clone());
+            }
             // What is wrong with an earlier one may be wrong with this one too.
             if all.iter().all(Verified::is_sound) {
                 self.note_verified(&verified).await?;

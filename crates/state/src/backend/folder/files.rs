@@ -84,7 +84,8 @@ impl Files {
                 result => {
                     let stored = result.map_err(|error| self.failed("reading a document", &error))?;
                     let content = unframe(&stored.into()).map_err(|words| {
-                        self.place.damaged(format_args!("the document of state `{state}`, value {number}: {words}"))
+                        let words = format_args!("the document of state `{state}`, value {number}: {words}");
+                        self.place.damaged_document(number, words)
                     })?;
                     return Ok(content.map(|content| Document { revision: Revision(number), content }));
                 }

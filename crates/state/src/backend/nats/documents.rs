@@ -32,7 +32,8 @@ pub(super) async fn read(connection: &Connection, state: &StateName) -> Result<O
     let content = unframe(&message.payload).and_then(|content| content.ok_or("it is empty"));
     let content = content.map_err(|words| {
         let sequence = message.sequence;
-        connection.place.damaged(format_args!("the document of state `{state}`, message {sequence}: {words}"))
+        let words = format_args!("the document of state `{state}`, message {sequence}: {words}");
+        connection.place.damaged_document(sequence, words)
     })?;
     Ok(Some(Document { revision: Revision(message.sequence), content }))
 }

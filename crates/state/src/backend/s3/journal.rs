@@ -154,7 +154,8 @@ impl Journal {
     async fn read(&self, state: &StateName, number: u64, at: Moment) -> Result<Option<Seen>, BackendError> {
         let Some((stored, e_tag)) = self.client.get(&self.key(state, number)).await? else { return Ok(None) };
         let content = unframe(&stored).map_err(|words| {
-            self.client.place.damaged(format_args!("the document of state `{state}`, value {number}: {words}"))
+            let words = format_args!("the document of state `{state}`, value {number}: {words}");
+            self.client.place.damaged_document(number, words)
         })?;
         Ok(Some(Seen { value: Value { number, e_tag }, content, at }))
     }
