@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::certificates::Certificate;
+
 /// The user that servers know.
 pub const USER: &str = "alfred";
 /// Their password.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub max_payload: Option<u32>,
     /// Whether it has no JetStream.
     pub without_jetstream: bool,
+    /// What it proves itself with; all its connections are plain, where absent.
+    pub certificate: Option<Certificate>,
 }
 
 /// A running server.
@@ -77,14 +81,16 @@ impl Server {
         Self::run(program.to_owned(), folder, settings.clone(), -1, -1)
     }
 
-    /// The address for plain connections, with the user and the password.
+    /// The address for connections by TCP, with the user and the password: `tls://` where it has a certificate.
     pub fn url(&self) -> String {
-        format!("nats://{USER}:{PASSWORD}@127.0.0.1:{}", self.port)
+        let scheme = if self.settings.certificate.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}", self.port)
     }
 
-    /// The address for WebSockets, with the user and the password.
+    /// The address for WebSockets, with the user and the password: `wss://` where it has a certificate.
     pub fn websocket_url(&self) -> String {
-        format!("ws://{USER}:{PASSWORD}@127.0.0.1:{}", self.websocket_port)
+        let scheme = if self.settings.certificate.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}", self.websocket_port)
     }
 
     /// Kills the server and starts it again on the same ports, with what it had on its disk.
@@ -142,11 +148,17 @@ impl Drop for Server {
 
 fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> String {
     let folder = folder.display();
+    let tls = settings.certificate.as_ref().map(|certificate| {
+        let (certificate, key) = (certificate.file.display(), certificate.key_file.display());
+        format!("tls {{\n  cert_file: \"{certificate}\"\n  key_file: \"{key}\"\n}}\n")
+    });
+    let websocket_tls = tls.as_deref().unwrap_or("no_tls: true\n");
     let mut text = format!(
         "server_name: test\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
-         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  no_tls: true\n}}\n\
+         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  {websocket_tls}}}\n\
          authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}\n"
     );
+    text.push_str(tls.as_deref().unwrap_or_default());
     if !settings.without_jetstream {
         let _ = write!(text, "jetstream {{\n  store_dir: \"{folder}/data\"\n  max_mem: 64MB\n  max_file: 4GB\n}}\n");
     }
@@ -156,14 +168,15 @@ fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> S
     text
 }
 
-/// The server writes its ports as JSON: `{"nats": ["nats://127.0.0.1:40001"], "websocket": ["ws://127.0.0.1:40002"]}`.
+/// The server writes its ports as JSON: `{"nats": ["nats://127.0.0.1:40001"], "websocket": ["ws://127.0.0.1:40002"]}`; with
+/// a certificate they begin with `tls://` and `wss://`.
 fn read_ports(folder: &Path) -> Option<(u16, u16)> {
     let file = std::fs::read_dir(folder).ok()?.flatten().next()?.path();
     let text = std::fs::read_to_string(file).ok()?;
-    let port = |scheme: &str| {
-        let (_, rest) = text.split_once(scheme)?;
+    let port = |schemes: [&str; 2]| {
+        let (_, rest) = schemes.iter().find_map(|scheme| text.split_once(&format!("\"{scheme}://127.0.0.1:")))?;
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
     };
-    Some((port("\"nats://127.0.0.1:")?, port("\"ws://127.0.0.1:")?))
+    Some((port(["nats", "tls"])?, port(["ws", "wss"])?))
 }

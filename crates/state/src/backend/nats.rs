@@ -22,6 +22,7 @@ mod documents;
 mod failure;
 mod listing;
 mod pieces;
+mod tls;
 mod uploads;
 
 use std::fmt;

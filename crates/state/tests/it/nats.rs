@@ -1,5 +1,7 @@
 //! What is particular to states in NATS.
 
+mod tls;
+
 use std::sync::Arc;
 
 use alfred_model::seam::Clock;

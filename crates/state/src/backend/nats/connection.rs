@@ -195,7 +195,10 @@ async fn connect(
         .name("alfred states")
         .connection_timeout(PATIENCE)
         .request_timeout(Some(PATIENCE))
-        .ping_interval(PING);
+        .ping_interval(PING)
+        // Of the neighbours that a server tells of it says host and port alone, before anything is encrypted: without this
+        // somebody in between could name one that gets the password in the clear.
+        .require_tls(server.scheme() == "tls");
     if server.is_websocket() {
         // What a server tells of its neighbours are addresses for plain connections.
         connect = connect.ignore_discovered_servers();
@@ -210,7 +213,8 @@ async fn connect(
             place.refused("its credentials cannot be read: they must be the content of a `.creds` file")
         })?;
     }
-    connect.connect(server).await.map_err(|error| connect_error(place, &error))
+    let scheme = server.scheme().to_owned();
+    connect.connect(server).await.map_err(|error| connect_error(place, &scheme, &error))
 }
 
 fn config(options: &NatsOptions, name: String, subjects: String) -> Config {

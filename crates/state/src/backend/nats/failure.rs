@@ -7,6 +7,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::{ConnectError, ConnectErrorKind};
 
+use super::tls;
 use crate::backend::BackendError;
 use crate::backend::place::Place;
 
@@ -68,15 +69,28 @@ impl fmt::Display for Refusal {
     }
 }
 
-pub(super) fn connect_error(place: &Place, error: &ConnectError) -> BackendError {
+/// `scheme` is what the server's address begins with.
+pub(super) fn connect_error(place: &Place, scheme: &str, error: &ConnectError) -> BackendError {
+    if let Some(advice) = tls::advice(error) {
+        return place.refused(advice);
+    }
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             place.refused("it does not accept these credentials: check them")
         }
         ConnectErrorKind::ServerParse => place.refused("its address cannot be read: check it"),
-        ConnectErrorKind::Tls => place.refused("no encrypted connection: check its certificate"),
-        _ => place
-            .unavailable(format_args!("it cannot be reached ({}): check the address and that it runs", words(error))),
+        // Anything about the other side's certificate is known by now.
+        ConnectErrorKind::Tls => place.refused(format_args!(
+            "no encrypted connection ({}): check the certificates of authorities on this machine, `SSL_CERT_FILE` and \
+             `SSL_CERT_DIR`",
+            words(error)
+        )),
+        _ => {
+            // Whoever wants encryption answers a plain question in a way of its own, and not always.
+            let or = if scheme == "ws" { ", or begin its address with `wss://` if it wants encryption" } else { "" };
+            let words = words(error);
+            place.unavailable(format_args!("it cannot be reached ({words}): check the address and that it runs{or}"))
+        }
     }
 }
 
