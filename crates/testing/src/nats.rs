@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::certificates::Certificate;
 
+pub mod cluster;
+
 /// The user that servers know.
 pub const USER: &str = "alfred";
 /// Their password.
@@ -60,6 +62,8 @@ pub struct Settings {
     pub without_jetstream: bool,
     /// What it proves itself with; all its connections are plain, where absent.
     pub certificate: Option<Certificate>,
+    /// Which server of a cluster it is; none of any, where absent.
+    pub member: Option<cluster::Member>,
 }
 
 /// A running server.
@@ -94,14 +98,21 @@ impl Server {
     }
 
     /// Kills the server and starts it again on the same ports, with what it had on its disk.
-    pub fn restart(mut self) -> Result<Self, String> {
+    pub fn restart(self) -> Result<Self, String> {
+        self.kill()?.start()
+    }
+
+    /// Kills the server, at once and without a warning.
+    pub fn kill(mut self) -> Result<Killed, String> {
         let told = self.guard.stdin.take().map(|mut input| input.write_all(b"keep\n"));
         let ended = self.guard.wait();
         let (Some(Ok(())), Ok(_)) = (told, ended) else {
             return Err("the NATS server's guard is gone".to_owned());
         };
-        let (port, websocket_port) = (i32::from(self.port), i32::from(self.websocket_port));
-        Self::run(self.program.clone(), self.folder.clone(), self.settings.clone(), port, websocket_port)
+        let Self { program, folder, settings, .. } = &self;
+        let (program, settings) = (program.clone(), settings.clone());
+        let folder = Some(folder.clone());
+        Ok(Killed { program, folder, settings, port: self.port, websocket_port: self.websocket_port })
     }
 
     /// With -1 the server chooses a port.
@@ -146,6 +157,35 @@ impl Drop for Server {
     }
 }
 
+/// A server that was killed, and what it had on its disk.
+#[derive(Debug)]
+pub struct Killed {
+    program: PathBuf,
+    /// Nothing once it was started again.
+    folder: Option<PathBuf>,
+    settings: Settings,
+    port: u16,
+    websocket_port: u16,
+}
+
+impl Killed {
+    /// Starts it again on the same ports.
+    pub fn start(mut self) -> Result<Server, String> {
+        let folder = self.folder.take().ok_or("it was started again before")?;
+        let ports = (i32::from(self.port), i32::from(self.websocket_port));
+        Server::run(self.program.clone(), folder, self.settings.clone(), ports.0, ports.1)
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            // What cannot be removed is in `/tmp`.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
 fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> String {
     let folder = folder.display();
     let tls = settings.certificate.as_ref().map(|certificate| {
@@ -153,14 +193,18 @@ fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> S
         format!("tls {{\n  cert_file: \"{certificate}\"\n  key_file: \"{key}\"\n}}\n")
     });
     let websocket_tls = tls.as_deref().unwrap_or("no_tls: true\n");
+    let name = settings.member.as_ref().map_or("test", |member| &*member.name);
     let mut text = format!(
-        "server_name: test\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
+        "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
          websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  {websocket_tls}}}\n\
          authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}\n"
     );
     text.push_str(tls.as_deref().unwrap_or_default());
     if !settings.without_jetstream {
         let _ = write!(text, "jetstream {{\n  store_dir: \"{folder}/data\"\n  max_mem: 64MB\n  max_file: 4GB\n}}\n");
+    }
+    if let Some(member) = &settings.member {
+        text.push_str(&member.text());
     }
     if let Some(max) = settings.max_payload {
         let _ = writeln!(text, "max_payload: {max}");

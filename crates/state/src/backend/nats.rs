@@ -22,6 +22,7 @@ mod documents;
 mod failure;
 mod listing;
 mod pieces;
+mod streams;
 mod tls;
 mod uploads;
 
@@ -43,7 +44,8 @@ use connection::Connection;
 pub struct NatsOptions {
     /// The content of a credentials file, as `nsc` and Synadia Cloud give it.
     pub credentials: Option<SecretString>,
-    /// So many servers keep each message; 1, where absent. Only looked at when the bucket is made.
+    /// So many servers keep each message: 1, 3 or 5. Where absent, as many as did before, and 1 when the bucket is made.
+    /// A bucket with fewer is given more; one with more keeps them.
     pub replicas: Option<usize>,
     /// The bucket and the stream may each hold so many bytes; needed by accounts that demand a limit. Only looked at when
     /// they are made.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/var/lib/alfred/states`, `file:///var/lib/alfred/states` | a folder |
 //! | `r2://BUCKET/PREFIX`, `s3://BUCKET/PREFIX` | a bucket |
-//! | `nats://HOST:PORT/BUCKET`, also `tls://` | JetStream |
+//! | `nats://HOST:PORT/BUCKET`, also `tls://`; `?replicas=3` | JetStream; three servers keep each message |
 //! | `wss://HOST/PATH?bucket=BUCKET`, also `ws://` | JetStream over a WebSocket; the path is the server's |
 //! | `sqlite:///var/lib/alfred/states.sqlite` | a SQLite file |
 //! | `postgres://USER:PASSWORD@HOST/DATABASE` | PostgreSQL |
@@ -84,8 +84,9 @@ pub async fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Backen
             let s3 = s3_options(kind, options).map_err(|words| place.refused(words))?;
             Ok(Arc::new(S3::open(kind, bucket, prefix, &s3, options.seams.clone()).await?))
         }
-        Address::Nats { server, bucket } => {
-            Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.seams.random)).await?))
+        Address::Nats { server, bucket, replicas } => {
+            let nats = NatsOptions { replicas: replicas.or(options.nats.replicas), ..options.nats.clone() };
+            Ok(Arc::new(Nats::open(&server, &bucket, &nats, Arc::clone(&options.seams.random)).await?))
         }
         Address::Database(address) => Ok(Arc::new(Sql::open(address).await?)),
     }
@@ -121,7 +122,7 @@ fn object_address(address: &str) -> Option<(&'static str, &str)> {
 enum Address<'a> {
     Folder(PathBuf),
     Bucket { kind: &'static str, bucket: &'a str, prefix: &'a str },
-    Nats { server: String, bucket: String },
+    Nats { server: String, bucket: String, replicas: Option<usize> },
     Database(&'a str),
 }
 
@@ -140,7 +141,10 @@ impl<'a> Address<'a> {
             "r2" => Ok(Self::bucket("r2", rest)),
             "s3" => Ok(Self::bucket("s3", rest)),
             "nats" | "tls" | "ws" | "wss" => Self::nats(address).ok_or_else(|| {
-                unknown().refused("it must be `nats://HOST:PORT/BUCKET`, or `wss://HOST/PATH?bucket=BUCKET` for a WebSocket")
+                unknown().refused(
+                    "it must be `nats://HOST:PORT/BUCKET`, or `wss://HOST/PATH?bucket=BUCKET` for a WebSocket; `replicas` may \
+                     be 1, 3 or 5",
+                )
             }),
             "sqlite" | "postgres" | "postgresql" => Ok(Self::Database(address)),
             // Not even the scheme is repeated: nobody knows what it was meant to be.
@@ -158,12 +162,14 @@ impl<'a> Address<'a> {
 
     fn nats(address: &str) -> Option<Self> {
         let mut url = reqwest::Url::parse(address).ok().filter(reqwest::Url::has_host)?;
-        let mut bucket = None;
+        let (mut bucket, mut replicas) = (None, None);
         for (name, value) in url.query_pairs() {
-            if name != "bucket" {
-                return None;
+            match &*name {
+                "bucket" => bucket = Some(value.into_owned()),
+                // Of an even number as many may fail as of one less.
+                "replicas" => replicas = Some(value.parse().ok().filter(|replicas| [1, 3, 5].contains(replicas))?),
+                _ => return None,
             }
-            bucket = Some(value.into_owned());
         }
         url.set_query(None);
         if matches!(url.scheme(), "nats" | "tls") {
@@ -173,7 +179,8 @@ impl<'a> Address<'a> {
             }
             url.set_path("");
         }
-        Some(Self::Nats { server: url.to_string(), bucket: bucket.unwrap_or_else(|| NATS_BUCKET.to_owned()) })
+        let bucket = bucket.unwrap_or_else(|| NATS_BUCKET.to_owned());
+        Some(Self::Nats { server: url.to_string(), bucket, replicas })
     }
 }
 
@@ -201,7 +208,10 @@ mod tests {
         match Address::parse(address) {
             Ok(Address::Folder(path)) => format!("folder {}", path.display()),
             Ok(Address::Bucket { kind, bucket, prefix }) => format!("{kind} {bucket} `{prefix}`"),
-            Ok(Address::Nats { server, bucket }) => format!("nats {server} {bucket}"),
+            Ok(Address::Nats { server, bucket, replicas: None }) => format!("nats {server} {bucket}"),
+            Ok(Address::Nats { server, bucket, replicas: Some(replicas) }) => {
+                format!("nats {server} {bucket} x {replicas}")
+            }
             Ok(Address::Database(address)) => format!("database {address}"),
             Err(error) => error.to_string(),
         }
@@ -219,6 +229,8 @@ mod tests {
             ("nats://user:pass@host/team", "nats nats://user:pass@host team"),
             ("tls://connect.ngs.global/team", "nats tls://connect.ngs.global team"),
             ("nats://host?bucket=team", "nats nats://host team"),
+            ("tls://connect.ngs.global/team?replicas=3", "nats tls://connect.ngs.global team x 3"),
+            ("ws://host/?replicas=5&bucket=team", "nats ws://host/ team x 5"),
             ("wss://edge.example/region/eu?bucket=team", "nats wss://edge.example/region/eu team"),
             ("ws://127.0.0.1:8080", "nats ws://127.0.0.1:8080/ alfred-states"),
             ("sqlite:///tmp/states.sqlite", "database sqlite:///tmp/states.sqlite"),
@@ -226,9 +238,16 @@ mod tests {
         ] {
             assert_eq!(read(address), expected, "{address}");
         }
-        for wrong in
-            ["", "file://states", "gopher://secret@host", "nats://", "nats://host?secret=1", "wss://host/?bucke=x"]
-        {
+        for wrong in [
+            "",
+            "file://states",
+            "gopher://secret@host",
+            "nats://",
+            "nats://host?secret=1",
+            "wss://host/?bucke=x",
+            "nats://host/team?replicas=2",
+            "nats://host/team?replicas=many",
+        ] {
             let words = read(wrong);
             assert!(words.starts_with("the address of a store of states refused: "), "{wrong}: {words}");
             assert!(!words.contains("secret"), "{words}");

@@ -1,5 +1,6 @@
 //! What is particular to states in NATS.
 
+mod cluster;
 mod tls;
 
 use std::sync::Arc;
