@@ -62,6 +62,8 @@ pub struct Settings {
     pub without_jetstream: bool,
     /// What it proves itself with; all its connections are plain, where absent.
     pub certificate: Option<Certificate>,
+    /// What its configuration says of an operator, whose users it knows then; the one user with a password, where absent.
+    pub operator: Option<String>,
     /// Which server of a cluster it is; none of any, where absent.
     pub member: Option<cluster::Member>,
 }
@@ -85,16 +87,23 @@ impl Server {
         Self::run(program.to_owned(), folder, settings.clone(), -1, -1)
     }
 
-    /// The address for connections by TCP, with the user and the password: `tls://` where it has a certificate.
+    /// The address for connections by TCP, with the user and the password if it knows one: `tls://` where it
+    /// has a certificate.
     pub fn url(&self) -> String {
         let scheme = if self.settings.certificate.is_some() { "tls" } else { "nats" };
-        format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}", self.port)
+        format!("{scheme}://{}127.0.0.1:{}", self.login(), self.port)
     }
 
-    /// The address for WebSockets, with the user and the password: `wss://` where it has a certificate.
+    /// The address for WebSockets, with the user and the password if it knows one: `wss://` where it has a
+    /// certificate.
     pub fn websocket_url(&self) -> String {
         let scheme = if self.settings.certificate.is_some() { "wss" } else { "ws" };
-        format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}", self.websocket_port)
+        format!("{scheme}://{}127.0.0.1:{}", self.login(), self.websocket_port)
+    }
+
+    /// Users of an operator have no passwords.
+    fn login(&self) -> String {
+        if self.settings.operator.is_some() { String::new() } else { format!("{USER}:{PASSWORD}@") }
     }
 
     /// Kills the server and starts it again on the same ports, with what it had on its disk.
@@ -196,9 +205,14 @@ fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> S
     let name = settings.member.as_ref().map_or("test", |member| &*member.name);
     let mut text = format!(
         "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
-         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  {websocket_tls}}}\n\
-         authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}\n"
+         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  {websocket_tls}}}\n"
     );
+    match &settings.operator {
+        Some(operator) => text.push_str(operator),
+        None => {
+            let _ = writeln!(text, "authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}");
+        }
+    }
     text.push_str(tls.as_deref().unwrap_or_default());
     if !settings.without_jetstream {
         let _ = write!(text, "jetstream {{\n  store_dir: \"{folder}/data\"\n  max_mem: 64MB\n  max_file: 4GB\n}}\n");

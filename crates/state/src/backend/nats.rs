@@ -18,6 +18,7 @@
 //! minutes, unless they are told `sync_interval: always`. Where the power of all of them may fail at once, mirror the states.
 
 mod connection;
+mod denials;
 mod documents;
 mod failure;
 mod listing;
@@ -42,7 +43,7 @@ use connection::Connection;
 /// Who may use a system of NATS, and how its bucket is made if it is missing.
 #[derive(Debug, Clone, Default)]
 pub struct NatsOptions {
-    /// The content of a credentials file, as `nsc` and Synadia Cloud give it.
+    /// The content of a credentials file, as `nsc` and Synadia Cloud give it; used where the address names no user.
     pub credentials: Option<SecretString>,
     /// So many servers keep each message: 1, 3 or 5. Where absent, as many as did before, and 1 when the bucket is made.
     /// A bucket with fewer is given more; one with more keeps them.

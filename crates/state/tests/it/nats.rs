@@ -1,6 +1,8 @@
 //! What is particular to states in NATS.
 
 mod cluster;
+mod credentials;
+mod operator;
 mod tls;
 
 use std::sync::Arc;

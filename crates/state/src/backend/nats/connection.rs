@@ -10,6 +10,7 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, ServerAddr};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::denials::Denials;
 use super::failure::{Refusal, connect_error, is_overtaken, words};
 use super::{NatsOptions, streams};
 use crate::backend::BackendError;
@@ -33,6 +34,7 @@ pub(super) struct Connection {
     pub(super) context: Context,
     pub(super) documents: Stream<()>,
     pub(super) contents: Stream<()>,
+    denials: Denials,
 }
 
 /// What a write that depends on its subject's last sequence came to.
@@ -63,12 +65,13 @@ impl Connection {
         let (server, login) = parsed.ok_or_else(|| {
             place.refused("its address cannot be read: it must be `nats://HOST:PORT`, or begin with `tls://`, `ws://` or `wss://`")
         })?;
-        let client = connect(&place, server, login, options).await?;
+        let denials = Denials::new();
+        let client = connect(&place, server, login, options, denials.clone()).await?;
         let mut context = jetstream::new(client);
         context.set_timeout(PATIENCE);
-        let documents = streams::documents(&place, &context, bucket, options).await?;
-        let contents = streams::contents(&place, &context, bucket, options).await?;
-        Ok(Self { place, bucket: bucket.to_owned(), context, documents, contents })
+        let documents = streams::documents(&place, &context, &denials, bucket, options).await?;
+        let contents = streams::contents(&place, &context, &denials, bucket, options).await?;
+        Ok(Self { place, bucket: bucket.to_owned(), context, documents, contents, denials })
     }
 
     /// The most that one message may hold, in bytes, with its headers.
@@ -92,9 +95,11 @@ impl Connection {
             tokio::time::sleep(pause).await;
             pause = PAUSE;
             let sent = async { self.context.send_publish(subject.to_owned(), message().message_id(id)).await?.await };
-            let error = match sent.await {
-                Ok(ack) => return Ok(Published::At(ack.sequence)),
-                Err(error) => error,
+            let error = match self.denials.unless_denied(subject, sent).await {
+                Ok(Ok(ack)) => return Ok(Published::At(ack.sequence)),
+                Ok(Err(error)) => error,
+                Err(advice) if is_unknown => return Err(self.place.unavailable(advice)),
+                Err(advice) => return Err(self.place.refused(advice)),
             };
             match error.kind() {
                 PublishErrorKind::WrongLastSequence if is_unknown => return Ok(Published::RefusedLater),
@@ -133,20 +138,23 @@ impl Connection {
                 Err(error) => Err(words(&error)),
             }
         };
-        self.repeat(ask).await
+        self.repeat("STREAM.MSG.GET", ask).await
     }
 
-    /// Asks until there is an answer; only for what may be asked any number of times.
-    pub(super) async fn repeat<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, BackendError>
+    /// Asks until there is an answer; only for what may be asked any number of times. `api` is what JetStream calls it
+    /// (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>), or how that begins.
+    pub(super) async fn repeat<T, F>(&self, api: &str, mut ask: impl FnMut() -> F) -> Result<T, BackendError>
     where
         F: Future<Output = Result<T, String>>,
     {
+        let subject = format!("$JS.API.{api}");
         let mut last_words = String::new();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            match tokio::time::timeout(2 * PATIENCE, ask()).await {
+            let asked = self.denials.unless_denied(&subject, tokio::time::timeout(2 * PATIENCE, ask())).await;
+            match asked.map_err(|advice| self.place.refused(advice))? {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(words)) => last_words = words,
                 Err(_) => "it did not answer in time".clone_into(&mut last_words),
@@ -200,12 +208,28 @@ async fn connect(
     server: ServerAddr,
     login: Login,
     options: &NatsOptions,
+    denials: Denials,
 ) -> Result<async_nats::Client, BackendError> {
-    let mut connect = ConnectOptions::new()
+    let mut connect = ConnectOptions::new();
+    if let Some(credentials) = &options.credentials {
+        // The client wants the end of the last line, which whoever reads a file for a variable cuts off.
+        let credentials = format!("{}\n", credentials.expose_secret());
+        let refused = "its credentials cannot be read: they must be the content of a `.creds` file";
+        let with_them = ConnectOptions::with_credentials(&credentials).map_err(|_| place.refused(refused))?;
+        // An address that names somebody may mean another system than the one that the credentials are for.
+        if matches!(login, Login::Nobody) {
+            connect = with_them;
+        }
+    }
+    connect = connect
         .name("alfred states")
         .connection_timeout(PATIENCE)
         .request_timeout(Some(PATIENCE))
         .ping_interval(PING)
+        .event_callback(move |event| {
+            denials.note(&event);
+            std::future::ready(())
+        })
         // Of the neighbours that a server tells of it says host and port alone, before anything is encrypted: without this
         // somebody in between could name one that gets the password in the clear.
         .require_tls(server.scheme() == "tls");
@@ -218,11 +242,6 @@ async fn connect(
         Login::Token(token) => connect.token(token.expose_secret().to_owned()),
         Login::User { name, password } => connect.user_and_password(name, password.expose_secret().to_owned()),
     };
-    if let Some(credentials) = &options.credentials {
-        connect = connect.credentials(credentials.expose_secret()).map_err(|_| {
-            place.refused("its credentials cannot be read: they must be the content of a `.creds` file")
-        })?;
-    }
     let scheme = server.scheme().to_owned();
     connect.connect(server).await.map_err(|error| connect_error(place, &scheme, &error))
 }

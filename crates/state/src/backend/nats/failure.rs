@@ -48,7 +48,7 @@ impl Refusal {
         let code = error.error_code().0;
         let advice = match code {
             10039 | 10076 => "turn JetStream on for the server and the account",
-            10113 => "the account demands a limit: give the most bytes that the bucket may hold",
+            10113 => "the account demands a limit: add one to the address, such as `?max_bytes=1GiB`",
             10002 | 10023 | 10028 | 10047 | 10077 | 10122 => {
                 "it has no room left: raise the account's or the bucket's limit"
             }
@@ -93,7 +93,7 @@ pub(super) fn connect_error(place: &Place, scheme: &str, error: &ConnectError) -
     }
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-            place.refused("it does not accept these credentials: check them")
+            place.refused("it does not accept these credentials: check them, and whether they have run out")
         }
         ConnectErrorKind::ServerParse => place.refused("its address cannot be read: check it"),
         // Anything about the other side's certificate is known by now.

@@ -6,6 +6,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType, St
 
 use super::NatsOptions;
 use super::connection::{ATTEMPTS, PAUSE};
+use super::denials::Denials;
 use super::failure::{stream_error, words};
 use crate::backend::BackendError;
 use crate::backend::place::Place;
@@ -14,6 +15,7 @@ use crate::backend::place::Place;
 pub(super) async fn documents(
     place: &Place,
     context: &Context,
+    denials: &Denials,
     bucket: &str,
     options: &NatsOptions,
 ) -> Result<Stream<()>, BackendError> {
@@ -23,19 +25,20 @@ pub(super) async fn documents(
         allow_rollup: true,
         ..config(options, format!("KV_{bucket}"), format!("$KV.{bucket}.>"))
     };
-    stream(place, context, own, options).await
+    stream(place, context, denials, own, options).await
 }
 
 /// The stream of the contents of versions.
 pub(super) async fn contents(
     place: &Place,
     context: &Context,
+    denials: &Denials,
     bucket: &str,
     options: &NatsOptions,
 ) -> Result<Stream<()>, BackendError> {
     let name = format!("{bucket}-contents");
     let subjects = format!("{name}.>");
-    stream(place, context, config(options, name, subjects), options).await
+    stream(place, context, denials, config(options, name, subjects), options).await
 }
 
 fn config(options: &NatsOptions, name: String, subjects: String) -> Config {
@@ -57,29 +60,31 @@ fn config(options: &NatsOptions, name: String, subjects: String) -> Config {
 async fn stream(
     place: &Place,
     context: &Context,
+    denials: &Denials,
     config: Config,
     options: &NatsOptions,
 ) -> Result<Stream<()>, BackendError> {
     let name = config.name.clone();
     let find = || async { Ok(context.get_or_create_stream(config.clone()).await?.cached_info().clone()) };
-    let info: Info = repeat(place, &name, find).await?;
+    let info: Info = repeat(place, denials, &name, find).await?;
     // Fewer are never made of more: whoever asks for fewer may not know what others asked for.
     if options.replicas.is_some_and(|asked| asked > info.config.num_replicas) {
         let more = Config { num_replicas: config.num_replicas, ..info.config };
-        repeat(place, &name, || context.update_stream(&more)).await?;
+        repeat(place, denials, &name, || context.update_stream(&more)).await?;
         tracing::info!(stream = name, replicas = config.num_replicas, "more servers keep it from now on");
     }
     context.get_stream_no_info(&name).await.map_err(|error| place.unavailable(words(&error)))
 }
 
 /// Asks until there is an answer, as long as it may be that servers are about to agree on who leads, or to come back.
-async fn repeat<T, F>(place: &Place, name: &str, ask: impl Fn() -> F) -> Result<T, BackendError>
+async fn repeat<T, F>(place: &Place, denials: &Denials, name: &str, ask: impl Fn() -> F) -> Result<T, BackendError>
 where
     F: Future<Output = Result<T, CreateStreamError>>,
 {
     let mut attempt = 1;
     loop {
-        let error = match ask().await {
+        let asked = denials.unless_denied("$JS.API.STREAM.", ask()).await;
+        let error = match asked.map_err(|advice| place.refused(advice))? {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
