@@ -14,7 +14,7 @@
 //! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.NUMBER` | a piece |
 //! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.forgotten` | that the pieces beside it are about to be deleted |
 //!
-//! An answered write is on as many servers as the bucket has replicas, and on their disks as soon as they write it there: two
+//! An answered write is on most of the servers that keep the bucket, and on their disks as soon as they write it there: two
 //! minutes, unless they are told `sync_interval: always`. Where the power of all of them may fail at once, mirror the states.
 
 mod connection;
