@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::certificates::Certificate;
+
+pub mod cluster;
+
 /// The user that servers know.
 pub const USER: &str = "alfred";
 /// Their password.
@@ -56,6 +60,12 @@ pub struct Settings {
     pub max_payload: Option<u32>,
     /// Whether it has no JetStream.
     pub without_jetstream: bool,
+    /// What it proves itself with; all its connections are plain, where absent.
+    pub certificate: Option<Certificate>,
+    /// What its configuration says of an operator, whose users it knows then; the one user with a password, where absent.
+    pub operator: Option<String>,
+    /// Which server of a cluster it is; none of any, where absent.
+    pub member: Option<cluster::Member>,
 }
 
 /// A running server.
@@ -77,25 +87,41 @@ impl Server {
         Self::run(program.to_owned(), folder, settings.clone(), -1, -1)
     }
 
-    /// The address for plain connections, with the user and the password.
+    /// The address for connections by TCP, with the user and the password if it knows one: `tls://` where it
+    /// has a certificate.
     pub fn url(&self) -> String {
-        format!("nats://{USER}:{PASSWORD}@127.0.0.1:{}", self.port)
+        let scheme = if self.settings.certificate.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://{}127.0.0.1:{}", self.login(), self.port)
     }
 
-    /// The address for WebSockets, with the user and the password.
+    /// The address for WebSockets, with the user and the password if it knows one: `wss://` where it has a
+    /// certificate.
     pub fn websocket_url(&self) -> String {
-        format!("ws://{USER}:{PASSWORD}@127.0.0.1:{}", self.websocket_port)
+        let scheme = if self.settings.certificate.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}127.0.0.1:{}", self.login(), self.websocket_port)
+    }
+
+    /// Users of an operator have no passwords.
+    fn login(&self) -> String {
+        if self.settings.operator.is_some() { String::new() } else { format!("{USER}:{PASSWORD}@") }
     }
 
     /// Kills the server and starts it again on the same ports, with what it had on its disk.
-    pub fn restart(mut self) -> Result<Self, String> {
+    pub fn restart(self) -> Result<Self, String> {
+        self.kill()?.start()
+    }
+
+    /// Kills the server, at once and without a warning.
+    pub fn kill(mut self) -> Result<Killed, String> {
         let told = self.guard.stdin.take().map(|mut input| input.write_all(b"keep\n"));
         let ended = self.guard.wait();
         let (Some(Ok(())), Ok(_)) = (told, ended) else {
             return Err("the NATS server's guard is gone".to_owned());
         };
-        let (port, websocket_port) = (i32::from(self.port), i32::from(self.websocket_port));
-        Self::run(self.program.clone(), self.folder.clone(), self.settings.clone(), port, websocket_port)
+        let Self { program, folder, settings, .. } = &self;
+        let (program, settings) = (program.clone(), settings.clone());
+        let folder = Some(folder.clone());
+        Ok(Killed { program, folder, settings, port: self.port, websocket_port: self.websocket_port })
     }
 
     /// With -1 the server chooses a port.
@@ -140,15 +166,59 @@ impl Drop for Server {
     }
 }
 
+/// A server that was killed, and what it had on its disk.
+#[derive(Debug)]
+pub struct Killed {
+    program: PathBuf,
+    /// Nothing once it was started again.
+    folder: Option<PathBuf>,
+    settings: Settings,
+    port: u16,
+    websocket_port: u16,
+}
+
+impl Killed {
+    /// Starts it again on the same ports.
+    pub fn start(mut self) -> Result<Server, String> {
+        let folder = self.folder.take().ok_or("it was started again before")?;
+        let ports = (i32::from(self.port), i32::from(self.websocket_port));
+        Server::run(self.program.clone(), folder, self.settings.clone(), ports.0, ports.1)
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            // What cannot be removed is in `/tmp`.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
 fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> String {
     let folder = folder.display();
+    let tls = settings.certificate.as_ref().map(|certificate| {
+        let (certificate, key) = (certificate.file.display(), certificate.key_file.display());
+        format!("tls {{\n  cert_file: \"{certificate}\"\n  key_file: \"{key}\"\n}}\n")
+    });
+    let websocket_tls = tls.as_deref().unwrap_or("no_tls: true\n");
+    let name = settings.member.as_ref().map_or("test", |member| &*member.name);
     let mut text = format!(
-        "server_name: test\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
-         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  no_tls: true\n}}\n\
-         authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}\n"
+        "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}/ports\"\n\
+         websocket {{\n  listen: \"127.0.0.1:{websocket_port}\"\n  {websocket_tls}}}\n"
     );
+    match &settings.operator {
+        Some(operator) => text.push_str(operator),
+        None => {
+            let _ = writeln!(text, "authorization {{\n  user: {USER}\n  password: \"{PASSWORD}\"\n}}");
+        }
+    }
+    text.push_str(tls.as_deref().unwrap_or_default());
     if !settings.without_jetstream {
         let _ = write!(text, "jetstream {{\n  store_dir: \"{folder}/data\"\n  max_mem: 64MB\n  max_file: 4GB\n}}\n");
+    }
+    if let Some(member) = &settings.member {
+        text.push_str(&member.text());
     }
     if let Some(max) = settings.max_payload {
         let _ = writeln!(text, "max_payload: {max}");
@@ -156,14 +226,15 @@ fn text(folder: &Path, settings: &Settings, port: i32, websocket_port: i32) -> S
     text
 }
 
-/// The server writes its ports as JSON: `{"nats": ["nats://127.0.0.1:40001"], "websocket": ["ws://127.0.0.1:40002"]}`.
+/// The server writes its ports as JSON: `{"nats": ["nats://127.0.0.1:40001"], "websocket": ["ws://127.0.0.1:40002"]}`; with
+/// a certificate they begin with `tls://` and `wss://`.
 fn read_ports(folder: &Path) -> Option<(u16, u16)> {
     let file = std::fs::read_dir(folder).ok()?.flatten().next()?.path();
     let text = std::fs::read_to_string(file).ok()?;
-    let port = |scheme: &str| {
-        let (_, rest) = text.split_once(scheme)?;
+    let port = |schemes: [&str; 2]| {
+        let (_, rest) = schemes.iter().find_map(|scheme| text.split_once(&format!("\"{scheme}://127.0.0.1:")))?;
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
     };
-    Some((port("\"nats://127.0.0.1:")?, port("\"ws://127.0.0.1:")?))
+    Some((port(["nats", "tls"])?, port(["ws", "wss"])?))
 }

@@ -14,14 +14,17 @@
 //! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.NUMBER` | a piece |
 //! | `BUCKET-contents.piece.NAME.KEY.UPLOAD.forgotten` | that the pieces beside it are about to be deleted |
 //!
-//! An answered write is on as many servers as the bucket has replicas, and on their disks as soon as they write it there: two
+//! An answered write is on most of the servers that keep the bucket, and on their disks as soon as they write it there: two
 //! minutes, unless they are told `sync_interval: always`. Where the power of all of them may fail at once, mirror the states.
 
 mod connection;
+mod denials;
 mod documents;
 mod failure;
 mod listing;
 mod pieces;
+mod streams;
+mod tls;
 mod uploads;
 
 use std::fmt;
@@ -40,9 +43,10 @@ use connection::Connection;
 /// Who may use a system of NATS, and how its bucket is made if it is missing.
 #[derive(Debug, Clone, Default)]
 pub struct NatsOptions {
-    /// The content of a credentials file, as `nsc` and Synadia Cloud give it.
+    /// The content of a credentials file, as `nsc` and Synadia Cloud give it; used where the address names no user.
     pub credentials: Option<SecretString>,
-    /// So many servers keep each message; 1, where absent. Only looked at when the bucket is made.
+    /// So many servers keep each message: 1, 3 or 5. Where absent, as many as did before, and 1 when the bucket is made.
+    /// A bucket with fewer is given more; one with more keeps them.
     pub replicas: Option<usize>,
     /// The bucket and the stream may each hold so many bytes; needed by accounts that demand a limit. Only looked at when
     /// they are made.

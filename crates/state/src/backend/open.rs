@@ -9,6 +9,9 @@
 //! | `sqlite:///var/lib/alfred/states.sqlite` | a SQLite file |
 //! | `postgres://USER:PASSWORD@HOST/DATABASE` | PostgreSQL |
 //!
+//! An address of NATS may also have `replicas=3` (three servers keep each message) and `max_bytes=1GiB` (the bucket, and the
+//! stream of the contents, hold so much each): `nats://HOST/BUCKET?replicas=3&max_bytes=1GiB`.
+//!
 //! And one state that Terraform's own backend `s3` keeps: `r2-object://BUCKET/KEY`, `s3-object://BUCKET/KEY`.
 
 use std::fmt;
@@ -84,8 +87,13 @@ pub async fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Backen
             let s3 = s3_options(kind, options).map_err(|words| place.refused(words))?;
             Ok(Arc::new(S3::open(kind, bucket, prefix, &s3, options.seams.clone()).await?))
         }
-        Address::Nats { server, bucket } => {
-            Ok(Arc::new(Nats::open(&server, &bucket, &options.nats, Arc::clone(&options.seams.random)).await?))
+        Address::Nats { server, bucket, replicas, max_bytes } => {
+            let nats = NatsOptions {
+                replicas: replicas.or(options.nats.replicas),
+                max_bytes: max_bytes.or(options.nats.max_bytes),
+                ..options.nats.clone()
+            };
+            Ok(Arc::new(Nats::open(&server, &bucket, &nats, Arc::clone(&options.seams.random)).await?))
         }
         Address::Database(address) => Ok(Arc::new(Sql::open(address).await?)),
     }
@@ -121,7 +129,7 @@ fn object_address(address: &str) -> Option<(&'static str, &str)> {
 enum Address<'a> {
     Folder(PathBuf),
     Bucket { kind: &'static str, bucket: &'a str, prefix: &'a str },
-    Nats { server: String, bucket: String },
+    Nats { server: String, bucket: String, replicas: Option<usize>, max_bytes: Option<i64> },
     Database(&'a str),
 }
 
@@ -140,7 +148,10 @@ impl<'a> Address<'a> {
             "r2" => Ok(Self::bucket("r2", rest)),
             "s3" => Ok(Self::bucket("s3", rest)),
             "nats" | "tls" | "ws" | "wss" => Self::nats(address).ok_or_else(|| {
-                unknown().refused("it must be `nats://HOST:PORT/BUCKET`, or `wss://HOST/PATH?bucket=BUCKET` for a WebSocket")
+                unknown().refused(
+                    "it must be `nats://HOST:PORT/BUCKET`, or `wss://HOST/PATH?bucket=BUCKET` for a WebSocket; `replicas` may \
+                     be 1, 3 or 5, and `max_bytes` a length such as `1GiB`",
+                )
             }),
             "sqlite" | "postgres" | "postgresql" => Ok(Self::Database(address)),
             // Not even the scheme is repeated: nobody knows what it was meant to be.
@@ -158,12 +169,15 @@ impl<'a> Address<'a> {
 
     fn nats(address: &str) -> Option<Self> {
         let mut url = reqwest::Url::parse(address).ok().filter(reqwest::Url::has_host)?;
-        let mut bucket = None;
+        let (mut bucket, mut replicas, mut max_bytes) = (None, None, None);
         for (name, value) in url.query_pairs() {
-            if name != "bucket" {
-                return None;
+            match &*name {
+                "bucket" => bucket = Some(value.into_owned()),
+                // Of an even number as many may fail as of one less.
+                "replicas" => replicas = Some(value.parse().ok().filter(|replicas| [1, 3, 5].contains(replicas))?),
+                "max_bytes" => max_bytes = Some(length(&value)?),
+                _ => return None,
             }
-            bucket = Some(value.into_owned());
         }
         url.set_query(None);
         if matches!(url.scheme(), "nats" | "tls") {
@@ -173,8 +187,22 @@ impl<'a> Address<'a> {
             }
             url.set_path("");
         }
-        Some(Self::Nats { server: url.to_string(), bucket: bucket.unwrap_or_else(|| NATS_BUCKET.to_owned()) })
+        let bucket = bucket.unwrap_or_else(|| NATS_BUCKET.to_owned());
+        Some(Self::Nats { server: url.to_string(), bucket, replicas, max_bytes })
     }
+}
+
+/// Reads `1048576`, `512KiB`, `256MiB` or `1GiB`.
+fn length(text: &str) -> Option<i64> {
+    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<i64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
 }
 
 fn s3_options(kind: &str, options: &OpenOptions) -> Result<S3Options, String> {
@@ -201,7 +229,11 @@ mod tests {
         match Address::parse(address) {
             Ok(Address::Folder(path)) => format!("folder {}", path.display()),
             Ok(Address::Bucket { kind, bucket, prefix }) => format!("{kind} {bucket} `{prefix}`"),
-            Ok(Address::Nats { server, bucket }) => format!("nats {server} {bucket}"),
+            Ok(Address::Nats { server, bucket, replicas, max_bytes }) => {
+                let (replicas, bytes) =
+                    (replicas.map(|number| format!(" x {number}")), max_bytes.map(|max| format!(" < {max}")));
+                format!("nats {server} {bucket}{}{}", replicas.unwrap_or_default(), bytes.unwrap_or_default())
+            }
             Ok(Address::Database(address)) => format!("database {address}"),
             Err(error) => error.to_string(),
         }
@@ -219,6 +251,10 @@ mod tests {
             ("nats://user:pass@host/team", "nats nats://user:pass@host team"),
             ("tls://connect.ngs.global/team", "nats tls://connect.ngs.global team"),
             ("nats://host?bucket=team", "nats nats://host team"),
+            ("tls://connect.ngs.global/team?replicas=3", "nats tls://connect.ngs.global team x 3"),
+            ("ws://host/?replicas=5&bucket=team", "nats ws://host/ team x 5"),
+            ("nats://host/team?max_bytes=2GiB", "nats nats://host team < 2147483648"),
+            ("nats://host/team?max_bytes=4096&replicas=1", "nats nats://host team x 1 < 4096"),
             ("wss://edge.example/region/eu?bucket=team", "nats wss://edge.example/region/eu team"),
             ("ws://127.0.0.1:8080", "nats ws://127.0.0.1:8080/ alfred-states"),
             ("sqlite:///tmp/states.sqlite", "database sqlite:///tmp/states.sqlite"),
@@ -226,9 +262,20 @@ mod tests {
         ] {
             assert_eq!(read(address), expected, "{address}");
         }
-        for wrong in
-            ["", "file://states", "gopher://secret@host", "nats://", "nats://host?secret=1", "wss://host/?bucke=x"]
-        {
+        for wrong in [
+            "",
+            "file://states",
+            "gopher://secret@host",
+            "nats://",
+            "nats://host?secret=1",
+            "wss://host/?bucke=x",
+            "nats://host/team?replicas=2",
+            "nats://host/team?replicas=many",
+            "nats://host/team?max_bytes=0",
+            "nats://host/team?max_bytes=-1GiB",
+            "nats://host/team?max_bytes=1GB",
+            "nats://host/team?max_bytes=9999999999GiB",
+        ] {
             let words = read(wrong);
             assert!(words.starts_with("the address of a store of states refused: "), "{wrong}: {words}");
             assert!(!words.contains("secret"), "{words}");

@@ -1,8 +1,8 @@
 //! What every backend promises, one function for each rule, run on each of them.
 
-mod blobs;
-mod documents;
-mod races;
+pub(crate) mod blobs;
+pub(crate) mod documents;
+pub(crate) mod races;
 
 /// Runs each rule on each store.
 macro_rules! on_every_store {

@@ -1,5 +1,10 @@
 //! What is particular to states in NATS.
 
+mod cluster;
+mod credentials;
+mod operator;
+mod tls;
+
 use std::sync::Arc;
 
 use alfred_model::seam::Clock;

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, ServerAddr};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::NatsOptions;
-use super::failure::{Refusal, connect_error, stream_error, words};
+use super::denials::Denials;
+use super::failure::{Refusal, connect_error, is_overtaken, words};
+use super::{NatsOptions, streams};
 use crate::backend::BackendError;
 use crate::backend::place::Place;
 
 /// An answer is waited for so long, and asked for so many times.
 const PATIENCE: Duration = Duration::from_secs(3);
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(300);
+pub(super) const ATTEMPTS: u32 = 5;
+pub(super) const PAUSE: Duration = Duration::from_millis(300);
+
+/// The first pause while several servers agree on somebody else's message; each further one is twice as long.
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Cloudflare cuts WebSockets that are idle for 100 seconds.
 const PING: Duration = Duration::from_secs(30);
@@ -30,6 +34,7 @@ pub(super) struct Connection {
     pub(super) context: Context,
     pub(super) documents: Stream<()>,
     pub(super) contents: Stream<()>,
+    denials: Denials,
 }
 
 /// What a write that depends on its subject's last sequence came to.
@@ -37,7 +42,7 @@ pub(super) struct Connection {
 pub(super) enum Published {
     /// It is the last message now, under this sequence.
     At(u64),
-    /// The last message was another, at the first sending: this one was not taken.
+    /// The last message was another, and no sending of this one is without an answer: it was not taken.
     Refused,
     /// The last message was another at a later sending: it may be that an earlier one was taken and its answer was lost.
     RefusedLater,
@@ -60,14 +65,13 @@ impl Connection {
         let (server, login) = parsed.ok_or_else(|| {
             place.refused("its address cannot be read: it must be `nats://HOST:PORT`, or begin with `tls://`, `ws://` or `wss://`")
         })?;
-        let client = connect(&place, server, login, options).await?;
+        let denials = Denials::new();
+        let client = connect(&place, server, login, options, denials.clone()).await?;
         let mut context = jetstream::new(client);
         context.set_timeout(PATIENCE);
-        let documents =
-            stream(&place, &context, config(options, format!("KV_{bucket}"), format!("$KV.{bucket}.>"))).await?;
-        let contents = format!("{bucket}-contents");
-        let contents = stream(&place, &context, config(options, contents.clone(), format!("{contents}.>"))).await?;
-        Ok(Self { place, bucket: bucket.to_owned(), context, documents, contents })
+        let documents = streams::documents(&place, &context, &denials, bucket, options).await?;
+        let contents = streams::contents(&place, &context, &denials, bucket, options).await?;
+        Ok(Self { place, bucket: bucket.to_owned(), context, documents, contents, denials })
     }
 
     /// The most that one message may hold, in bytes, with its headers.
@@ -84,32 +88,43 @@ impl Connection {
         message: impl Fn() -> PublishMessage,
     ) -> Result<Published, BackendError> {
         let mut last_words = String::new();
+        // Whether an earlier sending may have been taken.
+        let mut is_unknown = false;
+        let mut pause = Duration::ZERO;
         for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
+            tokio::time::sleep(pause).await;
+            pause = PAUSE;
             let sent = async { self.context.send_publish(subject.to_owned(), message().message_id(id)).await?.await };
-            let error = match sent.await {
-                Ok(ack) => return Ok(Published::At(ack.sequence)),
-                Err(error) => error,
+            let error = match self.denials.unless_denied(subject, sent).await {
+                Ok(Ok(ack)) => return Ok(Published::At(ack.sequence)),
+                Ok(Err(error)) => error,
+                Err(advice) if is_unknown => return Err(self.place.unavailable(advice)),
+                Err(advice) => return Err(self.place.refused(advice)),
             };
             match error.kind() {
-                PublishErrorKind::WrongLastSequence if attempt == 0 => return Ok(Published::Refused),
-                PublishErrorKind::WrongLastSequence => return Ok(Published::RefusedLater),
+                PublishErrorKind::WrongLastSequence if is_unknown => return Ok(Published::RefusedLater),
+                PublishErrorKind::WrongLastSequence => return Ok(Published::Refused),
+                _ if is_overtaken(&error) => {
+                    // Somebody else's message is about to be the last. Until it is, a refusal would tell the caller nothing.
+                    last_words = words(&error);
+                    pause = OVERTAKEN_PAUSE * 2_u32.pow(attempt);
+                    continue;
+                }
                 PublishErrorKind::MaxPayloadExceeded => {
                     return Err(self.place.refused(format_args!(
                         "a message may have {} bytes there, which is too few: raise `max_payload`, or keep fewer versions",
                         self.message_max()
                     )));
                 }
-                PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::StreamNotFound => {
-                    last_words = words(&error);
+                PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::StreamNotFound => {}
+                _ => {
+                    if let Some(refusal) = Refusal::of(&error) {
+                        return Err(self.place.refused(refusal));
+                    }
                 }
-                _ => match Refusal::of(&error) {
-                    Some(refusal) => return Err(self.place.refused(refusal)),
-                    None => last_words = words(&error),
-                },
             }
+            last_words = words(&error);
+            is_unknown = true;
         }
         Err(self.place.unavailable(last_words))
     }
@@ -123,20 +138,23 @@ impl Connection {
                 Err(error) => Err(words(&error)),
             }
         };
-        self.repeat(ask).await
+        self.repeat("STREAM.MSG.GET", ask).await
     }
 
-    /// Asks until there is an answer; only for what may be asked any number of times.
-    pub(super) async fn repeat<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, BackendError>
+    /// Asks until there is an answer; only for what may be asked any number of times. `api` is what JetStream calls it
+    /// (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>), or how that begins.
+    pub(super) async fn repeat<T, F>(&self, api: &str, mut ask: impl FnMut() -> F) -> Result<T, BackendError>
     where
         F: Future<Output = Result<T, String>>,
     {
+        let subject = format!("$JS.API.{api}");
         let mut last_words = String::new();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            match tokio::time::timeout(2 * PATIENCE, ask()).await {
+            let asked = self.denials.unless_denied(&subject, tokio::time::timeout(2 * PATIENCE, ask())).await;
+            match asked.map_err(|advice| self.place.refused(advice))? {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(words)) => last_words = words,
                 Err(_) => "it did not answer in time".clone_into(&mut last_words),
@@ -190,12 +208,31 @@ async fn connect(
     server: ServerAddr,
     login: Login,
     options: &NatsOptions,
+    denials: Denials,
 ) -> Result<async_nats::Client, BackendError> {
-    let mut connect = ConnectOptions::new()
+    let mut connect = ConnectOptions::new();
+    if let Some(credentials) = &options.credentials {
+        // The client wants the end of the last line, which whoever reads a file for a variable cuts off.
+        let credentials = format!("{}\n", credentials.expose_secret());
+        let refused = "its credentials cannot be read: they must be the content of a `.creds` file";
+        let with_them = ConnectOptions::with_credentials(&credentials).map_err(|_| place.refused(refused))?;
+        // An address that names somebody may mean another system than the one that the credentials are for.
+        if matches!(login, Login::Nobody) {
+            connect = with_them;
+        }
+    }
+    connect = connect
         .name("alfred states")
         .connection_timeout(PATIENCE)
         .request_timeout(Some(PATIENCE))
-        .ping_interval(PING);
+        .ping_interval(PING)
+        .event_callback(move |event| {
+            denials.note(&event);
+            std::future::ready(())
+        })
+        // Of the neighbours that a server tells of it says host and port alone, before anything is encrypted: without this
+        // somebody in between could name one that gets the password in the clear.
+        .require_tls(server.scheme() == "tls");
     if server.is_websocket() {
         // What a server tells of its neighbours are addresses for plain connections.
         connect = connect.ignore_discovered_servers();
@@ -205,37 +242,8 @@ async fn connect(
         Login::Token(token) => connect.token(token.expose_secret().to_owned()),
         Login::User { name, password } => connect.user_and_password(name, password.expose_secret().to_owned()),
     };
-    if let Some(credentials) = &options.credentials {
-        connect = connect.credentials(credentials.expose_secret()).map_err(|_| {
-            place.refused("its credentials cannot be read: they must be the content of a `.creds` file")
-        })?;
-    }
-    connect.connect(server).await.map_err(|error| connect_error(place, &error))
-}
-
-fn config(options: &NatsOptions, name: String, subjects: String) -> Config {
-    let is_documents = name.starts_with("KV_");
-    Config {
-        name,
-        subjects: vec![subjects],
-        // A document is its last value; a content has one value ever.
-        max_messages_per_subject: if is_documents { 1 } else { -1 },
-        max_bytes: options.max_bytes.unwrap_or(-1),
-        // Without room, a write is refused, and nothing old is thrown away for it.
-        discard: DiscardPolicy::New,
-        storage: StorageType::File,
-        num_replicas: options.replicas.unwrap_or(1),
-        allow_rollup: is_documents,
-        allow_direct: true,
-        ..Config::default()
-    }
-}
-
-/// The stream of this name, made if there is none.
-async fn stream(place: &Place, context: &Context, config: Config) -> Result<Stream<()>, BackendError> {
-    let name = config.name.clone();
-    context.get_or_create_stream(config).await.map_err(|error| stream_error(place, &name, &error))?;
-    context.get_stream_no_info(&name).await.map_err(|error| place.unavailable(words(&error)))
+    let scheme = server.scheme().to_owned();
+    connect.connect(server).await.map_err(|error| connect_error(place, &scheme, &error))
 }
 
 #[cfg(test)]

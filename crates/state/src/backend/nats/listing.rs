@@ -49,7 +49,7 @@ pub(super) async fn fold<T: Default>(
     filter: &str,
     take: impl Fn(&mut T, Found),
 ) -> Result<T, BackendError> {
-    connection.repeat(|| fold_once(stream, filter, &take)).await
+    connection.repeat("CONSUMER.", || fold_once(stream, filter, &take)).await
 }
 
 async fn fold_once<T: Default>(stream: &Stream<()>, filter: &str, take: impl Fn(&mut T, Found)) -> Result<T, String> {

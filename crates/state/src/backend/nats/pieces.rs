@@ -208,7 +208,7 @@ pub(super) async fn delete(connection: &Connection, state: &StateName, key: &Blo
 
 pub(super) async fn purge(connection: &Connection, filter: &str) -> Result<(), BackendError> {
     let ask = || async { connection.contents.purge().filter(filter).await.map_err(|error| words(&error)) };
-    connection.repeat(ask).await.map(drop)
+    connection.repeat("STREAM.PURGE", ask).await.map(drop)
 }
 
 fn hexadecimal(digest: &[u8]) -> String {

@@ -84,5 +84,5 @@ pub(super) async fn is_intact(connection: &Connection, subject: &str, count: usi
         let subjects = connection.contents.info_with_subjects(&filter).await.map_err(|error| words(&error))?;
         subjects.try_collect::<Vec<_>>().await.map_err(|error| words(&error))
     };
-    Ok(connection.repeat(ask).await?.len() == count)
+    Ok(connection.repeat("STREAM.INFO", ask).await?.len() == count)
 }
