@@ -24,7 +24,12 @@ struct Tally {
 /// Finds what tests need, runs them all, and ends with the line `N passed, N failed`.
 pub(crate) fn run_all(arguments: &[&str]) -> Result<(), String> {
     let mut tally = Tally::default();
-    let needs = [("PostgreSQL", tools::postgresql().and_then(|_| tools::postgresql_user())), ("dig", tools::dig())];
+    let needs = [
+        ("PostgreSQL", tools::postgresql().and_then(|_| tools::postgresql_user())),
+        ("`dig`, the DNS client that people use", tools::program("dig", "-v", "bind9-dnsutils")),
+        ("certificates", tools::program("openssl", "version", "openssl")),
+        ("a kill at each system call", tools::program("strace", "--version", "strace")),
+    ];
     for (what, result) in needs {
         if let Err(words) = result {
             // The tests that need it fail by themselves and are counted there; this says why, and what to do.

@@ -58,13 +58,13 @@ pub(crate) fn postgresql_user() -> Result<(), String> {
     })
 }
 
-/// `dig`, the DNS client that people use.
-pub(crate) fn dig() -> Result<(), String> {
-    if answers("dig", &["-v"]) {
+/// A program of Debian's that tests use, asked for its version with `argument`.
+pub(crate) fn program(name: &str, argument: &str, package: &str) -> Result<(), String> {
+    if answers(name, &[argument]) {
         return Ok(());
     }
-    install("bind9-dnsutils", "`dig`")?;
-    if answers("dig", &["-v"]) { Ok(()) } else { Err("`dig` was installed, but does not run".to_owned()) }
+    install(package, &format!("`{name}`"))?;
+    if answers(name, &[argument]) { Ok(()) } else { Err(format!("`{name}` was installed, but does not run")) }
 }
 
 /// A Python that has the foreign clients, in a folder of the build.
