@@ -180,6 +180,12 @@ fn what_was_bought_after_the_backup_is_found_and_a_lost_token_is_replaced() {
         audit["findings"].as_array().unwrap().iter().filter_map(|one| one["kind"].as_str()).collect();
     assert!(found.contains(&"vm_without_environment"), "{audit}");
     assert!(found.contains(&"record_without_environment"), "{audit}");
+
+    // The token of a server that is there is not written over by a restore to somewhere else.
+    let elsewhere = stage.place.path().join("elsewhere.sqlite");
+    let restored = stage.done(&format!("backup restore 1 --store sqlite://{} --new-token", elsewhere.display()));
+    assert!(restored.stderr.contains("has another, which is left as it is"), "{restored:?}");
+    assert_eq!(std::fs::read_to_string(data.join("admin-token")).unwrap().trim(), stage.token);
 }
 
 #[test]

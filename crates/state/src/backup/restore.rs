@@ -34,8 +34,10 @@ pub struct RestoredStates {
     pub number: u64,
     /// States that are there as they were.
     pub restored: Vec<Restored>,
-    /// States that are not, because something of theirs is damaged.
+    /// States that are not, because their document or their newest version is damaged.
     pub left_out: Vec<Problem>,
+    /// Older versions that are not there, because they are damaged in the backup. What else the state had is.
+    pub damaged: Vec<Problem>,
     /// Versions that are not there, because they were damaged already when the backup was made.
     pub lacking: Vec<Lacking>,
     /// Keys that are not configured and without which some contents cannot be read.
@@ -82,6 +84,7 @@ impl Backups {
             number,
             restored: Vec::new(),
             left_out: Vec::new(),
+            damaged: Vec::new(),
             lacking: Vec::new(),
             keys_missing: BTreeSet::new(),
         };
@@ -171,8 +174,8 @@ impl Backups {
             }
         };
         let document = as_restored(document, manifest);
-        let there = to.document(state).await?;
-        let was_there = there.is_some();
+        let was_there = to.document(state).await?.is_some();
+        let mut versions = document.versions.len();
         if !was_there {
             let is_lacking = |version: &Version| {
                 let is_it = |one: &Lacking| one.state == *state && one.version == Some(version.key);
@@ -180,37 +183,37 @@ impl Backups {
             };
             result.lacking.extend(document.versions.iter().filter_map(is_lacking));
             let wanted = document.versions.iter().filter(|version| is_lacking(version).is_none()).cloned().collect();
-            if let Err((version, words)) = self.put_contents(state, wanted, to, &mut result.keys_missing).await? {
-                result.left_out.push(left_out(Some(&version), words));
+            let damaged = self.put_contents(state, wanted, to, &mut result.keys_missing).await?;
+            let newest = document.head().map(Version::blob_key);
+            if let Some((version, words)) = damaged.iter().find(|(version, _)| Some(version.blob_key()) == newest) {
+                result.left_out.push(left_out(Some(version), words.clone()));
                 return Ok(());
             }
+            versions -= damaged.len();
+            result.damaged.extend(damaged.into_iter().map(|(version, words)| left_out(Some(&version), words)));
             if to.swap_document(state, None, document.to_json().into()).await? == Swapped::Conflict {
                 return Err(BackupError::InTheWay { place: to.place().to_owned(), names: format!("`{state}`") });
             }
         }
-        result.restored.push(Restored {
-            name: state.clone(),
-            versions: document.versions.len(),
-            was_there,
-            moved_to: document.kept_in.clone(),
-        });
+        result.restored.push(Restored { name: state.clone(), versions, was_there, moved_to: document.kept_in.clone() });
         Ok(())
     }
 
-    /// Copies contents out of the place of the backups and reads each back. Answers the first that is damaged there.
+    /// Copies contents out of the place of the backups and reads each back. Answers those that are damaged there.
     async fn put_contents(
         &self,
         state: &StateName,
         versions: Vec<Version>,
         to: &dyn Backend,
         keys_missing: &mut BTreeSet<KeyId>,
-    ) -> Result<Result<(), (Version, String)>, BackupError> {
+    ) -> Result<Vec<(Version, String)>, BackupError> {
         let room = &Room::new();
         let copy = |version: Version| async move {
             let _room = room.take(version.size).await;
             let done = self.put_content(state, &version, to).await;
             (version, done)
         };
+        let mut damaged = Vec::new();
         let mut copied = futures::stream::iter(versions).map(copy).buffered(AT_ONCE);
         while let Some((version, done)) = copied.next().await {
             match done? {
@@ -218,10 +221,10 @@ impl Backups {
                     keys_missing.insert(key_id);
                 }
                 Ok(_) => {}
-                Err(words) => return Ok(Err((version, words))),
+                Err(words) => damaged.push((version, words)),
             }
         }
-        Ok(Ok(()))
+        Ok(damaged)
     }
 
     async fn put_content(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use alfred_server::{after_restore, another_token};
 use alfred_state::Backups;
-use alfred_state::backup::{RestoredStates, Step};
+use alfred_state::backup::{Problem, RestoredStates, Step};
 use alfred_store::{SqlOptions, SqlStore, Store, StoreError};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -126,7 +126,11 @@ async fn make_token(context: &Context, store: &dyn Store) -> Result<(), Failure>
     let data_dir = context.config.data_dir()?;
     files::private_directory(data_dir)?;
     let path = data_dir.join(TOKEN_FILE);
-    let keep = |token: &secrecy::SecretString| files::write_private(&path, &format!("{}\n", token.expose_secret()));
+    // The token of a server that still runs may be there.
+    let is_free = !path.exists();
+    let keep = |token: &secrecy::SecretString| {
+        if is_free { files::write_private(&path, &format!("{}\n", token.expose_secret())) } else { Ok(()) }
+    };
     let token = another_token(store, &SystemClock, &SystemRandom, keep).await.map_err(|error| match error {
         alfred_server::FirstRunError::Keep(failure) => failure,
         alfred_server::FirstRunError::Store(error) => Failure::because("cannot make a token", &error),
@@ -135,10 +139,14 @@ async fn make_token(context: &Context, store: &dyn Store) -> Result<(), Failure>
         context.printer.warning("the records have no administrator, so that no token was made");
         return Ok(());
     };
+    let kept = if is_free {
+        format!("and kept in `{}` for commands on this machine", path.display())
+    } else {
+        format!("and not kept: `{}` has another, which is left as it is", path.display())
+    };
     context.printer.must_see(format_args!(
-        "an administrator's new token is\n  {}\nit is shown this once, and kept in `{}` for commands on this machine",
-        token.expose_secret(),
-        path.display(),
+        "an administrator's new token is\n  {}\nit is shown this once, {kept}",
+        token.expose_secret()
     ));
     Ok(())
 }
@@ -169,6 +177,9 @@ fn show(context: &Context, done: &Done) -> Result<(), Failure> {
             let words = "was damaged when the backup was made, and is not there";
             context.printer.warning(format_args!("`{}`{version} {words}", lacking.state));
         }
+        for problem in &states.damaged {
+            context.printer.warning(format_args!("damaged in the backup, and not there: {}", words(problem)));
+        }
         for problem in &states.left_out {
             context.printer.warning(format_args!("not restored: {}", words(problem)));
         }
@@ -192,14 +203,15 @@ fn document(done: &Done) -> Value {
                 "moved_to": one.moved_to,
             })
         });
-        let left_out = states.left_out.iter().map(|problem| {
+        let told = |problem: &Problem| {
             let serial = problem.version.map(|version| version.serial);
             json!({ "state": problem.state, "serial": serial, "words": problem.words })
-        });
+        };
         json!({
             "place": place,
             "restored": restored.collect::<Vec<_>>(),
-            "left_out": left_out.collect::<Vec<_>>(),
+            "left_out": states.left_out.iter().map(told).collect::<Vec<_>>(),
+            "damaged": states.damaged.iter().map(told).collect::<Vec<_>>(),
             "lacking": states.lacking.iter().map(look::lacking).collect::<Vec<_>>(),
             "keys_missing": states.keys_missing,
         })
@@ -223,11 +235,14 @@ fn next_steps(context: &Context, arguments: &BackupRestoreArguments, done: &Done
 
 fn finish(done: &Done) -> Result<Exit, Failure> {
     let Some((states, _)) = &done.states else { return Ok(Exit::Done) };
-    let left_out = states.left_out.len();
-    if left_out == 0 {
+    let (left_out, damaged) = (states.left_out.len(), states.damaged.len());
+    let hint = "they are damaged in the backup; `alfred backup list` shows earlier ones";
+    if left_out == 0 && damaged == 0 {
         return Ok(Exit::Done);
     }
-    let hint = "they are damaged in the backup; `alfred backup list` shows earlier ones";
+    if left_out == 0 {
+        return Err(Failure::partly(format!("{damaged} older versions were not restored")).hint(hint));
+    }
     if states.restored.is_empty() && done.rows.is_none() {
         return Err(Failure::new("no state was restored").hint(hint));
     }

@@ -23,8 +23,15 @@ async fn every_damage_is_found_and_refused() {
                     let to = Memory::new("new");
                     match scene.backups().restore_states(None, &[], &to, &|_| {}).await {
                         Ok(restored) => {
-                            let whole = scene.everything(&to).await.len();
-                            assert_eq!(whole, restored.restored.len(), "what is restored is whole");
+                            let there = crate::mirror::copy::all_states(&to).await.unwrap();
+                            assert_eq!(there.len(), restored.restored.len(), "each has its document");
+                            for state in there {
+                                for entry in to.blobs(&state).await.unwrap() {
+                                    let bytes = |blob: Option<crate::Blob>| blob.unwrap().into_bytes();
+                                    let live = bytes(scene.bench.memory.blob(&state, &entry.key).await.unwrap());
+                                    assert!(bytes(to.blob(&state, &entry.key).await.unwrap()) == live);
+                                }
+                            }
                         }
                         Err(error) => assert!(matches!(error, BackupError::Damaged { .. }), "{error}"),
                     }
@@ -56,6 +63,35 @@ async fn a_full_backup_mends_what_is_damaged_where_the_backups_are() {
     let made = scene.make_with(&["records one"], all(), true).await.unwrap();
     assert!(made.entry.verified_at.is_some());
     assert!(scene.backups().verify_all().await.unwrap().iter().all(Verified::is_good));
+}
+
+/// An old version that is damaged keeps nobody from the newest.
+#[tokio::test(start_paused = true)]
+async fn a_state_is_restored_without_an_older_version_that_is_damaged() {
+    let scene = Scene::new(32);
+    for serial in 1..=3 {
+        scene.write("a", serial).await;
+    }
+    scene.make().await.unwrap();
+    let versions = scene.states().document(&named("a")).await.unwrap().unwrap().versions;
+    scene.place.damage_blob(&named("a"), &versions[1].blob_key(), Bytes::from_static(b"nonsense"));
+    let (to, restored) = scene.restored(1).await;
+    assert_eq!((restored.restored.len(), restored.restored[0].versions), (1, 2));
+    assert_eq!((restored.damaged.len(), restored.damaged[0].version), (1, Some(versions[1].key)));
+    let states = scene.states_in(&to);
+    assert_eq!(states.read(&named("a")).await.unwrap().unwrap().version.key, versions[2].key);
+    let error = states.read_version(&named("a"), &versions[1].key).await.unwrap_err();
+    assert!(matches!(error, crate::StateError::Damaged { .. }), "{error}");
+
+    scene.place.damage_blob(&named("a"), &versions[2].blob_key(), Bytes::from_static(b"nonsense"));
+    let to = Memory::new("another");
+    let restored = scene.backups().restore_states(Some(1), &[], &to, &|_| {}).await.unwrap();
+    assert_eq!(
+        (restored.restored.len(), restored.left_out.len()),
+        (0, 1),
+        "an old state is not passed off as the newest"
+    );
+    assert_eq!(to.document(&named("a")).await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]
