@@ -6,7 +6,10 @@ pub(crate) mod life;
 pub(crate) mod locks;
 pub(crate) mod migration;
 
+use tokio::process::Child;
+
 use crate::door::Door;
+use crate::terraform::{Ended, end_of};
 use crate::world::ControlPlane;
 
 /// A store under test.
@@ -18,6 +21,16 @@ pub(crate) struct Store<'a> {
 }
 
 impl Store<'_> {
+    /// Waits for the end of a command that waits for a lock. Terraform's own S3 backend may give up before its time
+    /// ([`Ended::missed_the_holder`]): there, and nowhere else, it is then begun again, as its user would.
+    pub(crate) async fn patient(&self, first: Child, again: impl Fn() -> Child) -> Ended {
+        let mut ended = end_of(first, "command that waits").await;
+        while self.ours.is_none() && ended.missed_the_holder() {
+            ended = end_of(again(), "command that waits").await;
+        }
+        ended
+    }
+
     /// Checks that nobody has the lock.
     pub(crate) async fn is_free(&self, state: &str) {
         if let Some(ours) = self.ours {

@@ -91,6 +91,14 @@ impl Ended {
         self
     }
 
+    /// Whether Terraform's own S3 backend gave up waiting although it was told to wait: it was refused the lock, then looked who
+    /// has it, and in between the lock had been given back. It takes that for an error like any other
+    /// (<https://github.com/hashicorp/terraform>, `internal/backend/remote-state/s3/client.go`). Nothing has changed then.
+    pub(crate) fn missed_the_holder(&self) -> bool {
+        let words = ["Error acquiring the state lock", "PreconditionFailed", ".tflock", "NoSuchKey"];
+        self.code == Some(1) && words.iter().all(|one| self.words.contains(one))
+    }
+
     /// Checks that it failed and said this.
     #[track_caller]
     pub(crate) fn failed_with(&self, words: &str) {

@@ -78,11 +78,13 @@ pub(crate) async fn one_of_fifty(store: &Store<'_>) {
 pub(crate) async fn all_who_wait(store: &Store<'_>) {
     let state = "contention/waiting";
     let workspace = Workspace::new(&store.door, state).await;
+    let workspace = &workspace;
     let running: FuturesUnordered<_> = (0..PATIENT)
         .map(|number| {
             let value = format!("-var=value=apply-{number}");
-            let child = workspace.start(["apply", "-auto-approve", &value, "-lock-timeout=100s"]);
-            async move { end_of(child, "apply that waits").await.done() }
+            let start = move || workspace.start(["apply", "-auto-approve", &value, "-lock-timeout=100s"]);
+            let first = start();
+            async move { store.patient(first, start).await.done() }
         })
         .collect();
     let ended: Vec<_> = running.collect().await;

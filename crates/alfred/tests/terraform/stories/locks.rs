@@ -20,11 +20,12 @@ pub(crate) async fn waiting(store: &Store<'_>) {
     let refused = proxy.seen().iter().filter(|seen| seen.status == Some(refusal(&store.door))).count();
     assert!(refused > 0, "the lock was asked for while it was held");
 
-    let second = first.start(["apply", "-auto-approve", "-var=value=two", "-lock-timeout=90s"]);
+    let start = || first.start(["apply", "-auto-approve", "-var=value=two", "-lock-timeout=90s"]);
+    let second = start();
     proxy.until(Call::Lock, refusal(&store.door), refused + 1).await;
     gate.open();
     end_of(holding, "apply of the first").await.done();
-    end_of(second, "apply of the second").await.done();
+    store.patient(second, start).await.done();
     let pulled = first.pull().await;
     assert_eq!((pulled.serial(), pulled.value()), (2, "two"));
     store.has_versions(state, [1, 2]).await;
