@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Room is counted in so many bytes.
 const UNIT: usize = 64 << 10;
 
-/// Nobody waits longer.
+/// Whoever has somebody waiting waits no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Room for contents.
@@ -48,9 +48,15 @@ impl Room {
 
     /// Waits for so much room; nothing, if there was none for half a minute. What is larger than all of it is alone there.
     pub async fn take(&self, bytes: u64) -> Option<Taken> {
+        tokio::time::timeout(PATIENCE, self.wait(bytes)).await.ok()?
+    }
+
+    /// The same for work that nobody waits for: it waits as long as it takes, and always gets it, since the room is never
+    /// closed.
+    pub(crate) async fn wait(&self, bytes: u64) -> Option<Taken> {
         let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).div_ceil(UNIT).clamp(1, self.units);
         let taken = Arc::clone(&self.free).acquire_many_owned(u32::try_from(wanted).unwrap_or(u32::MAX));
-        tokio::time::timeout(PATIENCE, taken).await.ok()?.ok().map(|permit| Taken { _permit: permit })
+        taken.await.ok().map(|permit| Taken { _permit: permit })
     }
 }
 

@@ -1,39 +1,21 @@
 //! Contents of versions: copied bit for bit, and compared with what they came from.
 
-use std::sync::Arc;
-
 use alfred_model::state::{BlobKey, StateName, Version};
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{BackupError, Backups};
 use crate::backend::{Backend, Blob, Put};
 use crate::envelope::{self, EnvelopeError};
 use crate::keys::Keyring;
+use crate::room::Room;
 
 /// Contents that are held at the same time are together not longer than this, in bytes, unless one alone is. Of each there
 /// may be three copies: as it was read, as it was read back, and decrypted.
-const HELD_MAX: u64 = 64 << 20;
-
-/// The unit in which room is counted, in bytes.
-const UNIT: u64 = 64 << 10;
+const HELD_MAX: usize = 64 << 20;
 
 /// Room for the contents of one piece of work.
-#[derive(Debug, Clone)]
-pub(super) struct Room(Arc<Semaphore>);
-
-impl Room {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(usize::try_from(HELD_MAX / UNIT).unwrap_or(1))))
-    }
-
-    /// Waits until there is room for a content of this length.
-    pub(super) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let units = (bytes / UNIT + 1).min(HELD_MAX / UNIT);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        // It is closed by nobody.
-        Arc::clone(&self.0).acquire_many_owned(units).await.ok()
-    }
+pub(super) fn room() -> Room {
+    Room::new(HELD_MAX)
 }
 
 /// What copying one content came to.
@@ -74,7 +56,7 @@ impl Backups {
         room: &Room,
     ) -> Result<Copied, BackupError> {
         let key = version.blob_key();
-        let _room = room.take(version.size).await;
+        let _room = room.wait(version.size).await;
         let Some(blob) = from.blob(state, &key).await? else { return Ok(Copied::Gone) };
         let content = match checked(state, &key, blob, &self.keyring) {
             Ok((content, _)) => content,

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use tokio::sync::Mutex;
 
-use super::contents::{Copied, Room};
+use super::contents::{Copied, room};
 use super::index::FORMAT;
 use super::manifest::{Catalogue, Lacking, Listed, Manifest};
 use super::shelf::{Kind, There};
@@ -16,6 +16,7 @@ use crate::backend::Backend as _;
 use crate::envelope;
 use crate::error::StateError;
 use crate::mirror::{CopyError, Current, copy};
+use crate::room::Room;
 
 /// So many states are looked at at once; each is little more than its document, which has at most 900 KiB.
 const AT_ONCE: usize = 8;
@@ -93,7 +94,7 @@ impl Backups {
     ) -> Result<Gathered, BackupError> {
         let names = copy::all_states(&*current.primary).await?;
         let before = previous.map(|previous| previous.catalogue.by_name()).unwrap_or_default();
-        let room = Room::new();
+        let room = room();
         let mut packs = Packs::default();
         let mut lacking = Vec::new();
         let (mut versions, mut bytes, mut written) = (0, 0, 0);

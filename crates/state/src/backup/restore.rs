@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alfred_model::state::{KeyId, StateDocument, StateName, Version};
 use futures::StreamExt as _;
 
-use super::contents::Room;
+use super::contents::room;
 use super::look::find;
 use super::manifest::{Catalogue, Lacking, Listed, Manifest};
 use super::{BackupError, Backups, Problem};
@@ -207,9 +207,9 @@ impl Backups {
         to: &dyn Backend,
         keys_missing: &mut BTreeSet<KeyId>,
     ) -> Result<Vec<(Version, String)>, BackupError> {
-        let room = &Room::new();
+        let room = &room();
         let copy = |version: Version| async move {
-            let _room = room.take(version.size).await;
+            let _room = room.wait(version.size).await;
             let done = self.put_content(state, &version, to).await;
             (version, done)
         };

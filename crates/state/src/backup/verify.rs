@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use alfred_model::state::{BlobKey, KeyId, StateName, Version, VersionKey};
 use futures::StreamExt as _;
 
-use super::contents::Room;
+use super::contents::room;
 use super::manifest::{Catalogue, DocumentPlace, Lacking, Listed, Manifest};
 use super::shelf::Kind;
 use super::{BackupError, Backups, Entry};
@@ -184,9 +184,9 @@ impl Backups {
         state: &StateName,
         versions: Vec<Version>,
     ) -> Result<(), BackupError> {
-        let room = &Room::new();
+        let room = &room();
         let read = |version: Version| async move {
-            let _room = room.take(version.size).await;
+            let _room = room.wait(version.size).await;
             let read = self.content(state, &version).await;
             (version, read.map(|read| read.map(|(_, missing)| missing)))
         };
