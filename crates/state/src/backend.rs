@@ -22,7 +22,7 @@ use jiff::Timestamp;
 pub use folder::Folder;
 pub use memory::Memory;
 pub use nats::{Nats, NatsOptions};
-pub use open::{OpenOptions, is_object, open, read_object};
+pub use open::{OpenOptions, is_object, length, open, read_object};
 pub use s3::object::ObjectError;
 pub use s3::{Patience, S3, S3Options};
 pub use sql::Sql;

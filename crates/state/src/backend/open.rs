@@ -175,7 +175,10 @@ impl<'a> Address<'a> {
                 "bucket" => bucket = Some(value.into_owned()),
                 // Of an even number as many may fail as of one less.
                 "replicas" => replicas = Some(value.parse().ok().filter(|replicas| [1, 3, 5].contains(replicas))?),
-                "max_bytes" => max_bytes = Some(length(&value)?),
+                "max_bytes" => {
+                    let bytes = length(&value).and_then(|bytes| i64::try_from(bytes).ok());
+                    max_bytes = Some(bytes.filter(|bytes| *bytes > 0)?);
+                }
                 _ => return None,
             }
         }
@@ -192,17 +195,17 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Reads `1048576`, `512KiB`, `256MiB` or `1GiB`.
-fn length(text: &str) -> Option<i64> {
+/// Reads `1048576`, `512KiB`, `256 MiB` or `1GiB`.
+pub fn length(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
-    let unit = match &text[digits.len()..] {
+    let unit = match text[digits.len()..].trim_start() {
         "" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
         _ => return None,
     };
-    digits.parse::<i64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn s3_options(kind: &str, options: &OpenOptions) -> Result<S3Options, String> {
@@ -279,6 +282,17 @@ mod tests {
             let words = read(wrong);
             assert!(words.starts_with("the address of a store of states refused: "), "{wrong}: {words}");
             assert!(!words.contains("secret"), "{words}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_read_as_people_write_them() {
+        for (text, bytes) in [("4096", 4_096), ("512KiB", 512 << 10), ("256 MiB", 256 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(length(text), Some(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1", "1MB", "1 mib", "1.5GiB", "99999999999999999999", "18446744073709551615GiB", "ä"]
+        {
+            assert_eq!(length(bad), None, "{bad}");
         }
     }
 

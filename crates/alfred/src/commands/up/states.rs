@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alfred_model::state::retention::Defaults;
 use alfred_server::{STATE_SIZE_MAX, STATES_AT_ONCE, StatesParts, mirror_records};
-use alfred_state::backend::{NatsOptions, OpenOptions, open as open_backend};
+use alfred_state::backend::{NatsOptions, OpenOptions, length, open as open_backend};
 use alfred_state::mirror::MirrorRecords;
 use alfred_state::{Backend, Keyring, Room, Seams, States, Stores};
 use alfred_store::Store;
@@ -104,33 +104,4 @@ fn size_max(config: &Config) -> Result<usize, Failure> {
     let Some(text) = config.text(Key::StateSizeMax) else { return Ok(STATE_SIZE_MAX) };
     let bytes = length(text).filter(|bytes| (1_024..=SIZE_MAX).contains(bytes));
     bytes.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| config.wrong(Key::StateSizeMax, expected))
-}
-
-/// Reads `1048576`, `512KiB`, `256MiB` or `1GiB`.
-fn length(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
-    let unit = match text[digits.len()..].trim_start() {
-        "" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_are_read_as_people_write_them() {
-        for (text, bytes) in [("4096", 4_096), ("512KiB", 512 << 10), ("256 MiB", 256 << 20), ("1GiB", 1 << 30)] {
-            assert_eq!(length(text), Some(bytes), "{text}");
-        }
-        for bad in ["", "MiB", "-1", "1MB", "1 mib", "1.5GiB", "99999999999999999999", "18446744073709551615GiB", "ä"]
-        {
-            assert_eq!(length(bad), None, "{bad}");
-        }
-    }
 }
